@@ -1,0 +1,323 @@
+package cache
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"tundns/dnswire"
+)
+
+// Key is what an upstream's answer depends on.
+type Key struct {
+	Name   dnswire.Name
+	Type   uint16
+	Class  uint16
+	DO, CD bool
+}
+
+// Kind says what an entry answers with. Each kind has an LRU of its own, so
+// that a flood of one cannot evict another.
+type Kind uint8
+
+// The kinds of entries.
+const (
+	Positive Kind = iota // records of the type that was asked for
+	Negative             // NXDOMAIN or NODATA (RFC 2308)
+	Failure              // any other rcode (RFC 9520)
+	kinds
+)
+
+// String returns the kind's name in metrics.
+func (k Kind) String() string { return [...]string{"positive", "negative", "failure"}[k] }
+
+// Options are the settings of a message cache. The zero value is usable.
+type Options struct {
+	// MaxBytes bounds the memory of all entries, their bookkeeping estimated.
+	// 0 means 64 MiB.
+	MaxBytes int64
+	// StaleFor is how long after its expiry an answer may still be used when
+	// upstreams fail (RFC 8767 section 4). 0 means never.
+	StaleFor time.Duration
+	// Now returns the current time with a monotonic reading; nil means
+	// time.Now.
+	Now func() time.Time
+}
+
+const (
+	defaultMaxBytes = 64 << 20
+	// shardBytes is what one lock looks after: small enough for little
+	// contention, large enough for the largest message.
+	shardBytes = 1 << 20
+	maxShards  = 64
+	// entryOverhead estimates the bytes that an entry costs beside its message
+	// and name: map slot, list element, key and entry structs.
+	entryOverhead = 320
+	// negativeShare is the part of the budget that negative answers may take:
+	// one in eight; failures live for seconds and get one in 64.
+	negativeShare = 8
+	failureShare  = 64
+)
+
+// Messages is the message cache. Its methods may be called by several
+// goroutines at once.
+type Messages struct {
+	shards   []shard
+	mask     uint64
+	seed     maphash.Seed
+	staleFor time.Duration
+	now      func() time.Time
+
+	hits   [kinds]atomic.Uint64
+	stale  atomic.Uint64
+	misses atomic.Uint64
+}
+
+type shard struct {
+	mu  sync.Mutex
+	lru [kinds]store // guarded by mu
+}
+
+// store is one LRU bounded by bytes. Its fields are guarded by the shard's lock,
+// the counters excepted, which Stats reads.
+type store struct {
+	lru     *simplelru.LRU[Key, *entry]
+	max     int64
+	bytes   atomic.Int64
+	entries atomic.Int64
+	evicted atomic.Uint64
+}
+
+// entry is immutable once stored.
+type entry struct {
+	message []byte // no OPT record; TTLs as of born
+	edes    []dnswire.EDE
+	born    time.Time
+	expires time.Time
+	kind    Kind
+}
+
+func (e *entry) size(k Key) int64 {
+	n := entryOverhead + len(e.message) + len(k.Name)
+	for _, d := range e.edes {
+		n += 24 + len(d.Text)
+	}
+	return int64(n)
+}
+
+// New returns an empty message cache.
+func New(o Options) *Messages {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = defaultMaxBytes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	n := 1
+	for n < maxShards && int64(n)*shardBytes < o.MaxBytes {
+		n *= 2
+	}
+	c := &Messages{shards: make([]shard, n), mask: uint64(n - 1), seed: maphash.MakeSeed(), staleFor: o.StaleFor, now: o.Now}
+	per := o.MaxBytes / int64(n)
+	limits := [kinds]int64{Positive: per - per/negativeShare - per/failureShare, Negative: per / negativeShare, Failure: per / failureShare}
+	for i := range c.shards {
+		for k := range c.shards[i].lru {
+			s := &c.shards[i].lru[k]
+			s.max = limits[k]
+			// The library refuses only sizes below 1; ours is the byte bound.
+			s.lru, _ = simplelru.NewLRU(math.MaxInt32, func(key Key, e *entry) {
+				s.bytes.Add(-e.size(key))
+				s.entries.Add(-1)
+			})
+		}
+	}
+	return c
+}
+
+func (c *Messages) shard(k Key) *shard {
+	return &c.shards[maphash.Comparable(c.seed, k)&c.mask]
+}
+
+// Hit is an entry found. Its methods copy; the zero value is no entry.
+type Hit struct {
+	e   *entry
+	age time.Duration
+}
+
+// Found reports whether there is an entry.
+func (h Hit) Found() bool { return h.e != nil }
+
+// Kind returns the entry's kind.
+func (h Hit) Kind() Kind { return h.e.kind }
+
+// Errors returns the Extended DNS Errors that came with the answer. The slice
+// is shared and must not be changed.
+func (h Hit) Errors() []dnswire.EDE { return h.e.edes }
+
+// AppendAged appends the message to dst with the TTL of every record lowered by
+// the entry's age, to no less than 0, and returns the longer slice.
+func (h Hit) AppendAged(dst []byte) []byte {
+	n := len(dst)
+	dst = append(dst, h.e.message...)
+	age := uint32(h.age / time.Second)
+	dnswire.MapTTL(dst[n:], func(ttl uint32) uint32 { return ttl - min(age, ttl) })
+	return dst
+}
+
+// StaleTTL is the TTL in seconds of every record of a stale answer (RFC 8767
+// section 4: "30 seconds is RECOMMENDED").
+const StaleTTL = 30
+
+// AppendStale appends the message to dst with every TTL set to StaleTTL, and
+// counts a stale answer.
+func (c *Messages) AppendStale(dst []byte, h Hit) []byte {
+	c.stale.Add(1)
+	n := len(dst)
+	dst = append(dst, h.e.message...)
+	dnswire.MapTTL(dst[n:], func(uint32) uint32 { return StaleTTL })
+	return dst
+}
+
+// Lookup is what the cache knows about a key.
+type Lookup struct {
+	Fresh   Hit // may be used as it is
+	Stale   Hit // expired, but usable when upstreams fail
+	Failure Hit // a failure that happened moments ago: do not ask again yet (RFC 9520 section 3.2)
+}
+
+// Get looks k up. It counts a hit for a fresh answer, or for a failure that
+// stands alone; all else is a miss.
+func (c *Messages) Get(k Key) Lookup {
+	now := c.now()
+	s := c.shard(k)
+	var l Lookup
+	s.mu.Lock()
+	for kind := range kinds {
+		e, ok := s.lru[kind].lru.Get(k)
+		if !ok {
+			continue
+		}
+		hit := Hit{e, now.Sub(e.born)}
+		switch {
+		case now.Before(e.expires):
+			if kind == Failure {
+				l.Failure = hit
+			} else if !l.Fresh.Found() || e.born.After(l.Fresh.e.born) {
+				l.Fresh = hit
+			}
+		case kind != Failure && now.Before(e.expires.Add(c.staleFor)):
+			if !l.Stale.Found() || e.born.After(l.Stale.e.born) {
+				l.Stale = hit
+			}
+		default:
+			s.lru[kind].lru.Remove(k)
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case l.Fresh.Found():
+		c.hits[l.Fresh.e.kind].Add(1)
+	case l.Failure.Found() && !l.Stale.Found():
+		c.hits[Failure].Add(1)
+	default:
+		c.misses.Add(1)
+	}
+	return l
+}
+
+// Put stores message, the reply to k with its OPT record taken out, when its
+// rcode, records and TTLs allow that, and reports whether it did. The message is
+// copied; edes is kept and must not be changed afterwards. A failure is stored
+// beside an answer, never in place of it.
+func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
+	kind, ttl := classify(k, message)
+	if ttl == 0 {
+		return false
+	}
+	copied := append([]byte(nil), message...)
+	limit := uint32(maxTTL / time.Second)
+	if kind == Negative {
+		limit = uint32(ttl / time.Second)
+	}
+	dnswire.MapTTL(copied, func(ttl uint32) uint32 { return min(ttl, limit) })
+	now := c.now()
+	return c.add(k, &entry{message: copied, edes: edes, born: now, expires: now.Add(ttl), kind: kind})
+}
+
+// PutFailure stores that k could not be answered, for FailureTTL: message is
+// the failure's answer. It is Put for failures that no upstream reported.
+func (c *Messages) PutFailure(k Key, message []byte, edes []dnswire.EDE) {
+	now := c.now()
+	c.add(k, &entry{message: append([]byte(nil), message...), edes: edes, born: now, expires: now.Add(FailureTTL), kind: Failure})
+}
+
+func (c *Messages) add(k Key, e *entry) bool {
+	size := e.size(k)
+	s := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := &s.lru[e.kind]
+	if size > st.max {
+		return false
+	}
+	for kind := range kinds {
+		// An answer ends what was known before it; a failure only the failure.
+		if e.kind != Failure || kind == Failure {
+			s.lru[kind].lru.Remove(k)
+		}
+	}
+	for st.bytes.Load()+size > st.max {
+		st.lru.RemoveOldest()
+		st.evicted.Add(1)
+	}
+	st.lru.Add(k, e)
+	st.bytes.Add(size)
+	st.entries.Add(1)
+	return true
+}
+
+// Flush removes every entry.
+func (c *Messages) Flush() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for k := range s.lru {
+			s.lru[k].lru.Purge()
+		}
+		s.mu.Unlock()
+	}
+}
+
+// KindStats are the figures of one kind of entries.
+type KindStats struct {
+	Hits    uint64
+	Entries int64
+	Bytes   int64 // estimated, bookkeeping included
+	Evicted uint64
+}
+
+// Stats are the cache's figures since it was made.
+type Stats struct {
+	Kinds  [kinds]KindStats // by Kind
+	Stale  uint64           // stale answers served
+	Misses uint64
+}
+
+// Stats returns the current figures. It takes no lock.
+func (c *Messages) Stats() Stats {
+	st := Stats{Stale: c.stale.Load(), Misses: c.misses.Load()}
+	for k := range kinds {
+		st.Kinds[k].Hits = c.hits[k].Load()
+		for i := range c.shards {
+			l := &c.shards[i].lru[k]
+			st.Kinds[k].Entries += l.entries.Load()
+			st.Kinds[k].Bytes += l.bytes.Load()
+			st.Kinds[k].Evicted += l.evicted.Load()
+		}
+	}
+	return st
+}
