@@ -1,0 +1,158 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxErrors bounds one report: after that many a file is not a configuration at all.
+const maxErrors = 50
+
+// Error is one thing wrong in a configuration file.
+type Error struct {
+	// File is the path given to Load or the name given to Parse.
+	File string
+	// Line and Column count from 1, the column in bytes; the place is in the file or just
+	// behind a line's last byte. A byte order mark does not count.
+	Line, Column int
+	// Message says what is wrong and what would be right.
+	Message string
+}
+
+// Error returns "file:line:column: message"; the place alone is left out of an error
+// about a configuration that came from no file.
+func (e *Error) Error() string {
+	if e.File == "" {
+		return e.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Errors is everything wrong in one file, by ascending position; never empty.
+type Errors []*Error
+
+// Error returns the errors one to a line.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i := range e {
+		lines[i] = e[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the single errors to errors.Is and errors.As.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i := range e {
+		errs[i] = e[i]
+	}
+	return errs
+}
+
+// position is a place in a file, as in Error.
+type position struct{ line, column int }
+
+// positionOf converts an offset in data.
+func positionOf(data []byte, offset int) position {
+	before := data[:offset]
+	return position{
+		line:   1 + bytes.Count(before, []byte("\n")),
+		column: len(before) - bytes.LastIndexByte(before, '\n'),
+	}
+}
+
+// problem is an Error whose place is still an offset.
+type problem struct {
+	at      int
+	message string
+}
+
+// report turns problems into Errors, sorted and bounded.
+func report(file string, data []byte, problems []problem) Errors {
+	slices.SortStableFunc(problems, func(a, b problem) int { return a.at - b.at })
+	if len(problems) > maxErrors {
+		problems = problems[:maxErrors]
+		problems[maxErrors-1].message = "too many errors; the rest is not shown"
+	}
+	errs := make(Errors, len(problems))
+	for i, p := range problems {
+		at := positionOf(data, p.at)
+		errs[i] = &Error{File: file, Line: at.line, Column: at.column, Message: p.message}
+	}
+	return errs
+}
+
+// maxQuoted keeps a message on one line; in bytes.
+const maxQuoted = 100
+
+// quote returns s in quotes, shortened if need be.
+func quote(s string) string {
+	if len(s) <= maxQuoted {
+		return fmt.Sprintf("%q", s)
+	}
+	cut := maxQuoted
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%q…", s[:cut])
+}
+
+// alternatives returns names as in: "a", "b" or "c".
+func alternatives(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", name)
+	}
+	return b.String()
+}
+
+// nearest returns the name with the smallest edit distance to s, letter case aside, and ""
+// when more than a third of s would have to change.
+func nearest(s string, names []string) string {
+	if len(s) > maxQuoted {
+		return ""
+	}
+	best, limit := "", max(1, len(s)/3)
+	for _, name := range names {
+		if d := distance(strings.ToLower(s), strings.ToLower(name)); d <= limit {
+			best, limit = name, d-1
+		}
+	}
+	return best
+}
+
+// distance is the number of bytes to insert, remove, replace or exchange with their
+// neighbour (once each) to make b out of a: optimal string alignment.
+func distance(a, b string) int {
+	before := make([]int, len(b)+1)
+	last := make([]int, len(b)+1)
+	row := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := last[j]
+			if a[i] != b[j] {
+				cost++
+			}
+			row[j+1] = min(cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// FuzzParse looks for four things: no panic; errors that lie in the file and ascend; a
+// Config that keeps its promises; a tree that is the document as go-toml itself sees it.
+func FuzzParse(f *testing.F) {
+	sample, err := os.ReadFile(samplePath)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample)
+	for _, text := range []string{
+		"", "\ufeffmode = \"client\"\r\n", "mode = \"gateway", "a.b.c = 1\n[a.b]\nd = [[1, {}], [{x.y = 2}]]",
+		"[[a.b]]\nx = 1\n[a.b.c]\n[[a.b]]\n\"\" = ''\n[a.b.c.d]", "[x]\n[x.y]\n[[x.y.z]]\n[x.y.z.w]",
+		"tun = { mtu = 0x500, addresses = [\"10.0.0.1\"] }\ndns.addresses = [\"10.0.0.53\"]",
+		"[[upstream]]\n[[upstream.servers]]\nurl = \"https://dns.example/q\"\naddresses = [\"192.0.2.1\"]",
+		"[[list]]\nname = \"a\"\npath = \"a\"\n[[group]]\nname = \"k\"\nclients = [\"10.0.0.0/8\", \"fd00::/8\"]\nlists = [\"a\"]\nblock_with = \"::\"",
+		"[cache]\nmax_bytes = 1_048_576\nstale_for = '0s'\n[metrics]\nlisten = \":9153\"",
+		"x = 1979-05-27T07:32:00Z\ny = 1e5\nz = inf\nw = \"\"\"\n\u00e9\\u00e9\"\"\"",
+		"x = 99999999999999999999", "\x00", "[", "=", "x = [", "x = {a = 1, a = 2}", "#\r", "x = \"\xff\"",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		kept := bytes.Clone(data)
+		c, err := Parse("dir/f", data)
+		if !bytes.Equal(data, kept) {
+			t.Fatal("the input was changed")
+		}
+		if err != nil {
+			checkErrors(t, data, err)
+		} else {
+			checkConfig(t, c)
+		}
+		checkTree(t, data)
+	})
+}
+
+func checkErrors(t *testing.T, data []byte, err error) {
+	t.Helper()
+	errs, ok := errors.AsType[Errors](err)
+	if !ok || len(errs) == 0 || len(errs) > maxErrors {
+		t.Fatalf("%T with %d errors", err, len(errs))
+	}
+	lines := bytes.Split(bytes.TrimPrefix(data, []byte("\ufeff")), []byte("\n"))
+	last := position{1, 1}
+	for _, e := range errs {
+		if e.Line < last.line || e.Line == last.line && e.Column < last.column {
+			t.Fatalf("%d:%d stands after %v", e.Line, e.Column, last)
+		}
+		if e.Line > len(lines) || e.Column > len(lines[e.Line-1])+1 {
+			t.Fatalf("%d:%d is not in the file: %s", e.Line, e.Column, e.Message)
+		}
+		if e.Message == "" || strings.ContainsAny(e.Message, "\r\n\x00\x1b") {
+			t.Fatalf("message %q", e.Message)
+		}
+		last = position{e.Line, e.Column}
+	}
+}
+
+func checkConfig(t *testing.T, c *Config) {
+	t.Helper()
+	bad := func(what any) {
+		t.Helper()
+		t.Fatalf("%+v\nin %+v", what, c)
+	}
+	if c.Mode != ModeDNS && c.Mode != ModeClient || c.TUN.Name == "" || len(c.TUN.Name) > 15 || c.TUN.MTU < minMTU || c.TUN.MTU > maxMTU {
+		bad(c.TUN)
+	}
+	if len(c.DNS.Addresses) == 0 || c.DNS.Hijack || c.Cache.MaxBytes < minCache || c.Cache.StaleFor < 0 {
+		bad(c.DNS)
+	}
+	for _, a := range c.DNS.Addresses {
+		if !a.IsValid() || a.Is6() && c.TUN.MTU < minMTU6 || a.IsMulticast() || a.Zone() != "" {
+			bad(a)
+		}
+		family := false
+		for _, p := range c.TUN.Addresses {
+			if p.Addr() == a || !p.IsValid() {
+				bad(p)
+			}
+			family = family || p.Addr().Is4() == a.Is4()
+		}
+		if !family {
+			bad(a)
+		}
+	}
+	if len(c.Upstreams) != 1 || len(c.Upstreams[0].Servers) == 0 || len(c.Upstreams[0].Domains) > 0 {
+		bad(c.Upstreams)
+	}
+	for _, s := range c.Upstreams[0].Servers {
+		if s.addr().IsValid() == (len(s.Addresses) > 0) {
+			bad(s)
+		}
+	}
+	lists := map[string]bool{}
+	for _, l := range c.Lists {
+		if l.Name == "" || lists[l.Name] || l.Path == "" || l.URL != "" {
+			bad(l)
+		}
+		lists[l.Name] = true
+	}
+	groups := map[string]bool{}
+	for i, g := range c.Groups {
+		if g.Name == "" || groups[g.Name] || g.BlockWith == "" || (g.Name == defaultGroup) != (i == len(c.Groups)-1) || (g.Name == defaultGroup) != (len(g.Clients) == 0) {
+			bad(g)
+		}
+		groups[g.Name] = true
+		for _, name := range g.Lists {
+			if !lists[name] {
+				bad(g)
+			}
+		}
+		for _, p := range g.Clients {
+			if !p.IsValid() || p != p.Masked() {
+				bad(g)
+			}
+		}
+	}
+	if c.StarterList() && (len(c.Lists) > 0 || len(c.Groups) != 1) {
+		bad("starter list")
+	}
+}
+
+// checkTree compares parseTree with what go-toml decodes into maps.
+func checkTree(t *testing.T, data []byte) {
+	t.Helper()
+	want := map[string]any{}
+	if toml.Unmarshal(data, &want) != nil {
+		return
+	}
+	root, err := parseTree(data)
+	if err != nil {
+		t.Fatalf("go-toml takes it, the tree has: %v", err)
+	}
+	sameTree(t, data, root, want)
+}
+
+func sameTree(t *testing.T, data []byte, n *node, want any) {
+	t.Helper()
+	if n.at < 0 || n.at > len(data) {
+		t.Fatalf("%s is at %d of %d", n.name, n.at, len(data))
+	}
+	switch want := want.(type) {
+	case map[string]any:
+		var names []string
+		for _, e := range n.entries {
+			names = append(names, e.name)
+			if n.get(e.name) != e || e.value.name != e.name {
+				t.Fatalf("entry %q is not found", e.name)
+			}
+			sameTree(t, data, e.value, want[e.name])
+		}
+		slices.Sort(names)
+		if n.kind != unstable.Table || !slices.Equal(names, slices.Sorted(maps.Keys(want))) {
+			t.Fatalf("%s %q has %q, want %v", kindName(n.kind), n.name, names, want)
+		}
+	case []any:
+		if n.kind != unstable.Array || len(n.items) != len(want) {
+			t.Fatalf("%s %q has %d items, want %v", kindName(n.kind), n.name, len(n.items), want)
+		}
+		for i := range want {
+			sameTree(t, data, n.items[i], want[i])
+		}
+	case string:
+		if n.kind != unstable.String || n.text != want {
+			t.Fatalf("%s %q is %q, want %q", kindName(n.kind), n.name, n.text, want)
+		}
+		if data[n.at] != '"' && data[n.at] != '\'' {
+			t.Fatalf("%q is at %d, which is %q", n.name, n.at, data[n.at])
+		}
+	case bool:
+		if n.kind != unstable.Bool || (n.text == "true") != want || n.text[0] != data[n.at] {
+			t.Fatalf("%s %q is %q, want %v", kindName(n.kind), n.name, n.text, want)
+		}
+	default:
+		if n.text == "" || n.entries != nil || n.items != nil || n.text[0] != data[n.at] {
+			t.Fatalf("%s %q is %q, want %v", kindName(n.kind), n.name, n.text, want)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var samplePath = filepath.Join("..", "contrib", "tundns.toml")
+
+// The sample configuration says of its keys that they are the defaults.
+func TestSampleIsDefault(t *testing.T) {
+	c, err := Load(samplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	if !c.StarterList() {
+		t.Error("the sample turns the starter list off")
+	}
+	if got, want := exported(c), exported(Default()); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// sampleExamples returns the sample with its examples switched on.
+func sampleExamples(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(samplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^#([^ \n])`).ReplaceAllString(string(data), "$1")
+}
+
+// The examples are right as well.
+func TestSampleExamples(t *testing.T) {
+	c, err := Parse(samplePath, []byte(sampleExamples(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Mode = ModeClient
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	want := Default()
+	want.Mode = ModeClient
+	want.WireGuard.Config = filepath.Join("..", "contrib", "wg0.conf")
+	want.Lists = []List{{Name: "ads", Path: filepath.Join("..", "contrib", "lists", "ads.txt"), Format: "auto", Action: "block", Subdomains: true}}
+	want.Groups = []Group{
+		{Name: "kids", Clients: prefixes("10.0.0.7/32", "10.0.2.0/24", "fd00:2::/64"), Lists: []string{"ads"}, BlockWith: "null"},
+		{Name: "default", Lists: []string{"ads"}, BlockWith: "nxdomain"},
+	}
+	if got := exported(c); !reflect.DeepEqual(got, exported(want)) {
+		t.Errorf("got  %+v\nwant %+v", got, exported(want))
+	}
+}
+
+// Whatever key the parser knows, the sample has, but for those that are only refused.
+func TestSampleIsComplete(t *testing.T) {
+	refused := map[string]bool{"domains": true, "url": true}
+	sample := sampleExamples(t)
+	for header, text := range map[string]string{
+		"":             "nonsense = 1",
+		"[tun]":        "[tun]\nnonsense = 1",
+		"[wireguard]":  "[wireguard]\nnonsense = 1",
+		"[dns]":        "[dns]\nnonsense = 1",
+		"[[upstream]]": "[[upstream]]\nservers = [\"udp://192.0.2.1\"]\nnonsense = 1",
+		"[cache]":      "[cache]\nnonsense = 1",
+		"[[list]]":     "[[list]]\nname = \"a\"\npath = \"a\"\nnonsense = 1",
+		"[[group]]":    "[[group]]\nname = \"default\"\nnonsense = 1",
+		"[metrics]":    "[metrics]\nnonsense = 1",
+	} {
+		_, err := Parse("f", []byte(text))
+		if err == nil {
+			t.Fatalf("%s takes nonsense", header)
+		}
+		_, keys, ok := strings.Cut(err.Error(), "the keys are ")
+		if !ok {
+			t.Fatalf("%s: %v", header, err)
+		}
+		section := sample
+		if header != "" {
+			_, section, ok = strings.Cut(sample, "\n"+header+"\n")
+			if !ok {
+				t.Errorf("the sample has no %s", header)
+				continue
+			}
+			section, _, _ = strings.Cut(section, "\n[")
+		}
+		for key := range strings.SplitSeq(keys, ", ") {
+			found := regexp.MustCompile(`(?m)^(` + key + ` = |\[\[?` + key + `\]\]?$)`).MatchString(section)
+			if !found && !refused[key] {
+				t.Errorf("the sample's %s has no %s", header, key)
+			}
+		}
+	}
+}
