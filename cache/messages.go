@@ -99,6 +99,7 @@ type entry struct {
 	born    time.Time
 	expires time.Time
 	kind    Kind
+	streak  int // of a Failure: how many came in a row before it
 }
 
 func (e *entry) size(k Key) int64 {
@@ -213,6 +214,8 @@ func (c *Messages) Get(k Key) Lookup {
 			if !l.Stale.Found() || e.born.After(l.Stale.e.born) {
 				l.Stale = hit
 			}
+		case kind == Failure && now.Before(e.expires.Add(MaxFailureTTL)):
+			// It may be asked again now; should that fail, the streak goes on.
 		default:
 			s.lru[kind].lru.Remove(k)
 		}
@@ -232,7 +235,7 @@ func (c *Messages) Get(k Key) Lookup {
 // Put stores message, the reply to k with its OPT record taken out, when its
 // rcode, records and TTLs allow that, and reports whether it did. The message is
 // copied; edes is kept and must not be changed afterwards. A failure is stored
-// beside an answer, never in place of it.
+// beside an answer, never in place of it, and for longer the more came in a row.
 func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
 	kind, ttl := classify(k, message)
 	if ttl == 0 {
@@ -248,13 +251,6 @@ func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
 	return c.add(k, &entry{message: copied, edes: edes, born: now, expires: now.Add(ttl), kind: kind})
 }
 
-// PutFailure stores that k could not be answered, for FailureTTL: message is
-// the failure's answer. It is Put for failures that no upstream reported.
-func (c *Messages) PutFailure(k Key, message []byte, edes []dnswire.EDE) {
-	now := c.now()
-	c.add(k, &entry{message: append([]byte(nil), message...), edes: edes, born: now, expires: now.Add(FailureTTL), kind: Failure})
-}
-
 func (c *Messages) add(k Key, e *entry) bool {
 	size := e.size(k)
 	s := c.shard(k)
@@ -263,6 +259,10 @@ func (c *Messages) add(k Key, e *entry) bool {
 	st := &s.lru[e.kind]
 	if size > st.max {
 		return false
+	}
+	if last, ok := st.lru.Peek(k); ok && e.kind == Failure && e.born.Before(last.expires.Add(MaxFailureTTL)) {
+		e.streak = last.streak + 1
+		e.expires = e.born.Add(min(MinFailureTTL<<min(e.streak, 8), MaxFailureTTL))
 	}
 	for kind := range kinds {
 		// An answer ends what was known before it; a failure only the failure.

@@ -85,8 +85,8 @@ func TestKindsAndTTLs(t *testing.T) {
 		{"CNAME chain that ends in NODATA", "www.example.com A", 0, []string{"www.example.com. 20 IN CNAME example.com.", soa}, Negative, 20 * time.Second},
 		{"CNAME chain that ends in NXDOMAIN", "www.example.com A", 3, []string{"www.example.com. 500 IN CNAME x.example.com.", soa}, Negative, 300 * time.Second},
 		{"an address of another name is no answer", "example.com A", 0, []string{"example.org. 60 IN A 192.0.2.1", soa}, Negative, 60 * time.Second},
-		{"SERVFAIL", "example.com A", 2, nil, Failure, FailureTTL},
-		{"REFUSED", "example.com A", 5, nil, Failure, FailureTTL},
+		{"SERVFAIL", "example.com A", 2, nil, Failure, MinFailureTTL},
+		{"REFUSED", "example.com A", 5, nil, Failure, MinFailureTTL},
 		{"asked for the CNAME itself", "www.example.com CNAME", 0, []string{"www.example.com. 20 IN CNAME example.com."}, Positive, 20 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestFailureNeverReplacesAnAnswer(t *testing.T) { // RFC 8767 section 4, RFC
 	if l := m.Get(k); !l.Stale.Found() || !l.Failure.Found() || l.Fresh.Found() {
 		t.Fatalf("%+v", l)
 	}
-	ck.advance(FailureTTL)
+	ck.advance(MinFailureTTL)
 	if l := m.Get(k); !l.Stale.Found() || l.Failure.Found() {
 		t.Fatalf("after the failure: %+v", l)
 	}
@@ -198,6 +198,30 @@ func TestFailureNeverReplacesAnAnswer(t *testing.T) { // RFC 8767 section 4, RFC
 	m.Put(k, message(t, "example.com A", 3, soa), nil)
 	if l := m.Get(k); l.Fresh.Kind() != Negative || l.Failure.Found() || l.Stale.Found() {
 		t.Fatalf("an answer ends a failure and what was before it: %+v", l)
+	}
+}
+
+func TestFailuresBackOff(t *testing.T) { // RFC 9520 section 3.2
+	ck := newClock()
+	m := ck.cache(Options{})
+	k, b := key("example.com A"), message(t, "example.com A", 2)
+	for i, want := range []time.Duration{1, 2, 4, 5, 5} {
+		m.Put(k, b, nil)
+		ck.advance(want*time.Second - 1)
+		if !m.Get(k).Failure.Found() {
+			t.Errorf("failure %d is forgotten before %d s", i+1, want)
+		}
+		ck.advance(1)
+		if m.Get(k).Failure.Found() {
+			t.Errorf("failure %d is remembered after %d s", i+1, want)
+		}
+	}
+	ck.advance(MaxFailureTTL)
+	m.Get(k)
+	m.Put(k, b, nil)
+	ck.advance(MinFailureTTL)
+	if m.Get(k).Failure.Found() {
+		t.Error("a failure after a pause counts as one in a row")
 	}
 }
 
@@ -289,7 +313,7 @@ type oracle struct {
 }
 type oracleEntry struct {
 	born, expires time.Time
-	ttl           uint32
+	ttl           uint32 // of a failure: its streak
 }
 
 func TestRandomAgainstOracle(t *testing.T) {
@@ -314,8 +338,13 @@ func TestRandomAgainstOracle(t *testing.T) {
 			o.answers[k] = oracleEntry{ck.t, ck.t.Add(time.Duration(ttl) * time.Second), ttl}
 			delete(o.failures, k)
 		case 1:
+			streak := uint32(0)
+			if last, ok := o.failures[k]; ok && ck.t.Before(last.expires.Add(MaxFailureTTL)) {
+				streak = last.ttl + 1
+			}
+			ttl := []time.Duration{1, 2, 4, 5}[min(streak, 3)] * time.Second
 			m.Put(k, message(t, q, 2), nil)
-			o.failures[k] = oracleEntry{ck.t, ck.t.Add(FailureTTL), 0}
+			o.failures[k] = oracleEntry{ck.t, ck.t.Add(ttl), streak}
 		case 2:
 			ck.advance(time.Duration(r.IntN(9000)) * time.Millisecond)
 		default:

@@ -14,10 +14,13 @@ const (
 	// maxNegativeTTL caps NXDOMAIN and NODATA; RFC 2308 section 5 calls one to
 	// three hours sensible.
 	maxNegativeTTL = time.Hour
-	// FailureTTL is how long a failure is remembered: RFC 9520 section 3.2 asks
-	// for one second at least, RFC 2308 section 7 for five minutes at most; a
-	// person who retries expects seconds.
-	FailureTTL = 5 * time.Second
+	// MinFailureTTL is how long a failure is remembered; each further one in a
+	// row doubles that, up to MaxFailureTTL. RFC 9520 section 3.2 asks for one
+	// second at least and for growing intervals; it and RFC 2308 section 7 allow
+	// five minutes, but a person who retries expects seconds.
+	MinFailureTTL = time.Second
+	// MaxFailureTTL bounds MinFailureTTL's doubling.
+	MaxFailureTTL = 5 * time.Second
 )
 
 // classify says of which kind a reply to k is and for how long it may be kept.
@@ -29,7 +32,7 @@ func classify(k Key, msg []byte) (Kind, time.Duration) {
 	}
 	rcode := dnswire.Rcode(msg)
 	if rcode != dnswire.RcodeSuccess && rcode != dnswire.RcodeNameError {
-		return Failure, FailureTTL
+		return Failure, MinFailureTTL
 	}
 	var (
 		answered bool
