@@ -25,11 +25,6 @@ func as(f Format, s Source) Source {
 	return s
 }
 
-func allowing(s Source) Source {
-	s.Action = Allow
-	return s
-}
-
 // load compiles sources that must be good.
 func mustLoad(t testing.TB, sources ...Source) (*Set, []Report) {
 	t.Helper()

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -249,39 +248,6 @@ func TestParseManyErrors(t *testing.T) {
 	}
 	if first, ok := errors.AsType[*Error](err); !ok || first.Line != 1 || first.Column != 3 {
 		t.Errorf("first single error: %v, want that of 1:3", first)
-	}
-}
-
-// slowDistance is optimal string alignment by its definition, for short texts.
-func slowDistance(a, b string) int {
-	if a == "" || b == "" {
-		return len(a) + len(b)
-	}
-	cost := 1
-	if a[0] == b[0] {
-		cost = 0
-	}
-	d := min(slowDistance(a[1:], b)+1, slowDistance(a, b[1:])+1, slowDistance(a[1:], b[1:])+cost)
-	if len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] {
-		d = min(d, slowDistance(a[2:], b[2:])+1)
-	}
-	return d
-}
-
-func TestDistance(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2))
-	text := func() string {
-		b := make([]byte, rnd.IntN(6))
-		for i := range b {
-			b[i] = "abc"[rnd.IntN(3)]
-		}
-		return string(b)
-	}
-	for range 1000 {
-		a, b := text(), text()
-		if got, want := distance(a, b), slowDistance(a, b); got != want {
-			t.Fatalf("distance(%q, %q) = %d, want %d", a, b, got, want)
-		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"tundns/spelling"
 )
 
 // lists decodes [[list]].
@@ -224,7 +226,7 @@ func (d *decoder) suggestList(name string, known []string) string {
 	case len(d.problems) > maxErrors:
 		return "" // not to be shown, so not worth a search
 	}
-	if near := nearest(name, known); near != "" {
+	if near := spelling.Nearest(name, known); near != "" {
 		return "did you mean \"" + near + "\"?"
 	}
 	return "add it with [[list]], or use " + alternatives(known[:min(len(known), 10)])

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"tundns/spelling"
 )
 
 // Parse parses the text of a configuration file. name is what [Config.File] and errors
@@ -143,7 +145,7 @@ func (d *decoder) unknown(e *entry, where string, fields []field) {
 	for i, f := range fields {
 		names[i] = f.name
 	}
-	if near := nearest(e.name, names); near != "" {
+	if near := spelling.Nearest(e.name, names); near != "" {
 		d.fail(e.at, "unknown key %s%s; did you mean %q?", quote(e.name), where, near)
 		return
 	}

@@ -74,36 +74,3 @@ func quote(s string) string {
 	}
 	return fmt.Sprintf("%q", s)
 }
-
-// nearest returns the name with the smallest edit distance to s, letter case aside, and ""
-// when more than a third of s would have to change.
-func nearest(s string, names []string) string {
-	best, limit := "", max(1, len(s)/3)
-	for _, name := range names {
-		if d := distance(strings.ToLower(s), strings.ToLower(name)); d <= limit {
-			best, limit = name, d-1
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of a and b in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
-}

@@ -2,7 +2,6 @@ package wgquick
 
 import (
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -133,47 +132,5 @@ func TestParseManyErrors(t *testing.T) {
 	var single *Error
 	if !errors.As(err, &single) || single.Line != 2 {
 		t.Errorf("first single error: %v, want that of line 2", single)
-	}
-}
-
-// The distance by its definition, for short texts.
-func slowDistance(a, b string) int {
-	switch {
-	case a == "":
-		return len(b)
-	case b == "":
-		return len(a)
-	case a[0] == b[0]:
-		return slowDistance(a[1:], b[1:])
-	}
-	return 1 + min(slowDistance(a[1:], b), slowDistance(a, b[1:]), slowDistance(a[1:], b[1:]))
-}
-
-func TestDistance(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2))
-	text := func() string {
-		b := make([]byte, rnd.IntN(7))
-		for i := range b {
-			b[i] = "abc"[rnd.IntN(3)]
-		}
-		return string(b)
-	}
-	for range 2000 {
-		a, b := text(), text()
-		if got, want := distance(a, b), slowDistance(a, b); got != want {
-			t.Fatalf("distance(%q, %q) = %d, want %d", a, b, got, want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"Address", "AllowedIPs", "MTU", "PreUp", "PostUp"}
-	for s, want := range map[string]string{
-		"adress": "Address", "ALLOWEDIP": "AllowedIPs", "PreUp": "PreUp", "PstUp": "PostUp", "MTUU": "MTU",
-		"": "", "x": "", "Colour": "", "Up": "",
-	} {
-		if got := nearest(s, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", s, got, want)
-		}
 	}
 }

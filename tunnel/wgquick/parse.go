@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"tundns/spelling"
 )
 
 // Parse parses the text of a wg-quick file. name is only for messages and [Config.File].
@@ -189,7 +191,7 @@ func (p *parser) unknownField(name string) {
 		return
 	}
 	names := fieldNames(p.section)
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		p.fail(p.line, "unknown key %s in [%s]; did you mean %q?", quote(name), p.section, near)
 		return
 	}
