@@ -1,0 +1,53 @@
+package resolver
+
+import (
+	"slices"
+
+	"tundns/dnswire"
+)
+
+// scrub takes out of an upstream's reply what q did not ask for: the OPT record
+// (hop by hop, RFC 6891 section 6.1.1), answer records whose owner is not on the
+// CNAME chain that starts at the question, authority records from elsewhere,
+// additional records, and DNSSEC records for who does not want them (RFC 4035
+// section 3.2.1). It returns the message and the reply's Extended DNS Errors.
+func scrub(q *Query, msg []byte) ([]byte, []dnswire.EDE, error) {
+	var errs []dnswire.EDE
+	if rr, found, _ := dnswire.FindOPT(msg); found {
+		errs = dnswire.ReadEDEs(dnswire.ReadOPT(msg, &rr).Options)
+		errs = errs[:min(len(errs), 4)] // what a cache entry may carry of them
+	}
+	names := dnswire.Chain(msg, q.Question.Name)
+	out, err := dnswire.Rebuild(make([]byte, 0, len(msg)+64), msg, func(rr *dnswire.RR) bool {
+		if dnssecOnly(rr.Type) && !q.DO && rr.Type != q.Question.Type {
+			return false
+		}
+		switch rr.Section {
+		case dnswire.Answer:
+			owner, _, err := dnswire.ReadName(msg, rr.Owner)
+			if err != nil {
+				return false
+			}
+			if rr.Type == dnswire.TypeDNAME {
+				return slices.ContainsFunc(names, func(n dnswire.Name) bool { return n.In(owner) })
+			}
+			return slices.Contains(names, owner) || rr.Type == dnswire.TypeRRSIG
+		case dnswire.Authority:
+			owner, _, err := dnswire.ReadName(msg, rr.Owner)
+			if err != nil {
+				return false
+			}
+			return dnssecOnly(rr.Type) || slices.ContainsFunc(names, func(n dnswire.Name) bool { return n.In(owner) })
+		}
+		return false
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return out, errs, nil
+}
+
+// dnssecOnly reports whether records of typ are there for validators alone.
+func dnssecOnly(typ uint16) bool {
+	return typ == dnswire.TypeRRSIG || typ == dnswire.TypeNSEC || typ == dnswire.TypeNSEC3
+}
