@@ -1,0 +1,56 @@
+package appliance
+
+import (
+	"tundns/cache"
+	"tundns/datapath"
+	"tundns/telemetry"
+)
+
+// sample hands the figures that other packages count to the metrics.
+func (a *Appliance) sample(emit telemetry.Emit) {
+	c := a.cache.Stats()
+	for k, s := range c.Kinds {
+		kind := cache.Kind(k).String()
+		emit(telemetry.CacheHits, float64(s.Hits), kind)
+		emit(telemetry.CacheEntries, float64(s.Entries), kind)
+		emit(telemetry.CacheBytes, float64(s.Bytes), kind)
+		emit(telemetry.CacheEvictions, float64(s.Evicted), kind)
+	}
+	emit(telemetry.CacheHits, float64(c.Stale), "stale")
+	emit(telemetry.CacheMisses, float64(c.Misses))
+
+	rules := a.current.Load()
+	for _, r := range rules.reports {
+		emit(telemetry.ListRules, float64(r.Rules), r.List)
+		emit(telemetry.ListSkipped, float64(r.Skipped), r.List)
+		emit(telemetry.ListLoadDuration, r.Took.Seconds(), r.List)
+	}
+	emit(telemetry.PolicyBytes, float64(rules.set.Bytes()))
+	for _, s := range rules.upstreams.State() {
+		up := 1.0
+		if s.Open {
+			up = 0
+		}
+		emit(telemetry.UpstreamUp, up, s.Upstream)
+		emit(telemetry.UpstreamLatency, s.Latency.Seconds(), s.Upstream)
+	}
+	sampleDatapath(a.filter.Stats(), emit)
+}
+
+func sampleDatapath(s datapath.Stats, emit telemetry.Emit) {
+	drops := make(map[string]uint64)
+	for direction, d := range map[string]datapath.DirectionStats{"from_host": s.Host, "from_peers": s.Peers} {
+		emit(telemetry.DatapathPackets, float64(d.Passed), direction, "passed")
+		emit(telemetry.DatapathPackets, float64(d.Served), direction, "served")
+		emit(telemetry.DatapathPackets, float64(d.Replies), direction, "replied")
+		for r, n := range d.Dropped {
+			drops[datapath.Reason(r).String()] += n
+		}
+	}
+	drops["netstack_malformed"] = s.Netstack.Malformed
+	drops["netstack_bad_checksum"] = s.Netstack.BadChecksum
+	drops["icmp_limited"] = s.Netstack.ICMPLimited
+	for reason, n := range drops {
+		emit(telemetry.DatapathDrops, float64(n), reason)
+	}
+}
