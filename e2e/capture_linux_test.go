@@ -19,6 +19,10 @@ type seen struct {
 	source, destination netip.AddrPort
 }
 
+func (p seen) String() string {
+	return fmt.Sprintf("a packet of protocol %d from %v to %v", p.protocol, p.source, p.destination)
+}
+
 // capture records the packets that cross an interface, in either direction.
 type capture struct {
 	h       *host
@@ -124,7 +128,7 @@ func TestParsePacket(t *testing.T) {
 		p := packet{netip.MustParseAddr(addrs[0]), netip.MustParseAddr(addrs[1]), true, 4242}
 		want := seen{unix.IPPROTO_UDP, netip.AddrPortFrom(p.source, 4242), netip.AddrPortFrom(p.destination, 53)}
 		if got, ok := parsePacket(p.bytes()); !ok || got != want {
-			t.Errorf("%+v, want %+v", got, want)
+			t.Errorf("%v, want %v", got, want)
 		}
 	}
 	if _, ok := parsePacket([]byte{0x45, 0}); ok {

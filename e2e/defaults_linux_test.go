@@ -85,7 +85,7 @@ func TestLinkDown(t *testing.T) {
 	}
 	for _, p := range capture.until(h, l.far4) {
 		if to := p.destination.Addr().String(); to == virtual4 || to == virtual6 {
-			t.Errorf("a query left by the default route: %+v", p)
+			t.Errorf("a query left by the default route: %v", p)
 		}
 	}
 }

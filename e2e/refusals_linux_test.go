@@ -56,7 +56,7 @@ func TestRefusals(t *testing.T) {
 			return exec.Command(tundns, "up")
 		}, `10\.30\.30\.30.* lo\b`},
 		{"virtual IPv6 address taken", func(t *testing.T, h *host) *exec.Cmd {
-			h.ip("address add fd30:30:30::30/128 dev lo")
+			h.ip("address add fd30:30:30::30/128 dev lo nodad")
 			return exec.Command(tundns, "up")
 		}, `fd30:30:30::30.* lo\b`},
 		{"own address taken", func(t *testing.T, h *host) *exec.Cmd {
