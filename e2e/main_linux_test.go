@@ -45,7 +45,7 @@ var tools = map[string]string{
 	"wireguard-go": "wireguard-go",
 }
 
-// missing says what this machine lacks, and is empty where the scenarios can run.
+// missing says why this machine cannot run the scenarios; empty: it can.
 var missing string
 
 // tundns is the path of the binary under test.
@@ -172,10 +172,10 @@ func furnish() error {
 func require(t testing.TB) {
 	t.Helper()
 	if missing != "" && os.Getenv("CI") == "true" {
-		t.Fatal("this machine lacks ", missing)
+		t.Fatal("this machine cannot run it: ", missing)
 	}
 	if missing != "" {
-		t.Skip("this machine lacks ", missing)
+		t.Skip("this machine cannot run it: ", missing)
 	}
 	if err := readSources(); err != nil {
 		t.Fatal(err)
