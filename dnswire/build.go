@@ -50,6 +50,8 @@ func namesIn(typ uint16) (skip, count int, ok bool) {
 		return 2, 1, true
 	case 26: // PX
 		return 2, 2, true
+	case TypeNAPTR:
+		return 4, 1, true
 	case TypeSRV:
 		return 6, 1, true
 	case TypeSIG, TypeRRSIG:
@@ -62,9 +64,9 @@ func namesIn(typ uint16) (skip, count int, ok bool) {
 
 // Rebuild appends to dst a copy of msg with only the records that keep returns
 // true for, and returns the longer slice. Names inside are written out in full
-// but for owners that repeat the question's name, so that no pointer can lead to
-// a record that was left out; other data is copied bit by bit. keep is called
-// once a record, in order.
+// but for owners that repeat the question's name, the owner before or the target
+// of the CNAME before, so that no pointer can lead to a record that was left
+// out; other data is copied bit by bit. keep is called once a record, in order.
 func Rebuild(dst, msg []byte, keep func(*RR) bool) ([]byte, error) {
 	q, end, err := ReadQuestion(msg)
 	if err != nil {
@@ -80,6 +82,7 @@ func Rebuild(dst, msg []byte, keep func(*RR) bool) ([]byte, error) {
 	dst = append(dst, msg[end-4:end]...)
 	binary.BigEndian.PutUint16(dst[start+4:], 1)
 	var counts [3]int
+	w := writer{start: start, question: q.Name}
 	it := NewRecords(msg)
 	for it.Next() {
 		rr := &it.RR
@@ -87,7 +90,7 @@ func Rebuild(dst, msg []byte, keep func(*RR) bool) ([]byte, error) {
 			continue
 		}
 		counts[rr.Section]++
-		if dst, err = appendRecord(dst, msg, rr, q.Name); err != nil {
+		if dst, err = w.append(dst, msg, rr); err != nil {
 			return nil, err
 		}
 	}
@@ -100,15 +103,66 @@ func Rebuild(dst, msg []byte, keep func(*RR) bool) ([]byte, error) {
 	return dst, nil
 }
 
-func appendRecord(dst, msg []byte, rr *RR, question Name) ([]byte, error) {
+// Reask appends to dst a copy of msg that answers the question q instead of its
+// own, and returns the longer slice. The records stay.
+func Reask(dst, msg []byte, q Question) ([]byte, error) {
+	start := len(dst)
+	dst = AppendQuestion(dst, ID(msg), Flags(msg), q)
+	copy(dst[start+6:start+HeaderLen], msg[6:HeaderLen]) // the counts of records
+	w := writer{start: start, question: q.Name}
+	it := NewRecords(msg)
+	for it.Next() {
+		var err error
+		if dst, err = w.append(dst, msg, &it.RR); err != nil {
+			return nil, err
+		}
+	}
+	return dst, it.Err()
+}
+
+// writer appends records to a message that starts at start.
+type writer struct {
+	start    int
+	question Name
+	// The names in full that an owner is likely to repeat, as slices of the
+	// message: the owner before, and what the CNAME before points to.
+	owner, target span
+}
+
+// span is a part of a message; the zero value is none.
+type span struct{ from, to int }
+
+// maxPointer is the last offset that a compression pointer can hold (RFC 1035
+// section 4.1.4).
+const maxPointer = 1<<14 - 1
+
+// appendOwner appends the name at off, compressed if it can be.
+func (w *writer) appendOwner(dst, msg []byte, off int) ([]byte, error) {
 	var b [MaxName]byte
-	n, _, err := readName(b[:], msg, rr.Owner)
+	n, _, err := readName(b[:], msg, off)
 	if err != nil {
 		return nil, err
 	}
-	if string(b[:n]) == string(question) && question != Root {
-		dst = append(dst, 0xC0, HeaderLen)
-	} else if dst, err = appendName(dst, msg, rr.Owner); err != nil {
+	if string(b[:n]) == string(w.question) && w.question != Root {
+		return append(dst, 0xC0, HeaderLen), nil
+	}
+	here := len(dst)
+	if dst, err = appendName(dst, msg, off); err != nil {
+		return nil, err
+	}
+	for _, s := range [...]span{w.owner, w.target} {
+		if at := s.from - w.start; s.to-s.from > 2 && at <= maxPointer && string(dst[s.from:s.to]) == string(dst[here:]) {
+			return append(dst[:here], 0xC0|byte(at>>8), byte(at)), nil
+		}
+	}
+	w.owner = span{here, len(dst)}
+	return dst, nil
+}
+
+// append appends the record rr of msg.
+func (w *writer) append(dst, msg []byte, rr *RR) ([]byte, error) {
+	dst, err := w.appendOwner(dst, msg, rr.Owner)
+	if err != nil {
 		return nil, err
 	}
 	dst = append(dst, msg[rr.Data-10:rr.Data]...)
@@ -118,6 +172,14 @@ func appendRecord(dst, msg []byte, rr *RR, question Name) ([]byte, error) {
 		return append(dst, msg[rr.Data:rr.End]...), nil
 	}
 	off := rr.Data + skip
+	if rr.Type == TypeNAPTR { // three character-strings stand between (RFC 3403 section 4.1)
+		for range 3 {
+			if off >= rr.End {
+				return nil, ErrShort
+			}
+			off += 1 + int(msg[off])
+		}
+	}
 	if off > rr.End {
 		return nil, ErrShort
 	}
@@ -131,6 +193,9 @@ func appendRecord(dst, msg []byte, rr *RR, question Name) ([]byte, error) {
 			return nil, err
 		}
 		off = end
+	}
+	if rr.Type == TypeCNAME {
+		w.target = span{data, len(dst)}
 	}
 	dst = append(dst, msg[off:rr.End]...)
 	binary.BigEndian.PutUint16(dst[data-2:], uint16(len(dst)-data))

@@ -30,6 +30,7 @@ const (
 	TypeAAAA  uint16 = 28
 	TypeNXT   uint16 = 30
 	TypeSRV   uint16 = 33
+	TypeNAPTR uint16 = 35
 	TypeDNAME uint16 = 39
 	TypeOPT   uint16 = 41
 	TypeDS    uint16 = 43
@@ -64,6 +65,7 @@ const (
 	RcodeNotImplemented = 4
 	RcodeRefused        = 5
 	RcodeBadVersion     = 16
+	RcodeBadCookie      = 23 // RFC 7873 section 8
 )
 
 // Errors of the readers in this package. They carry no position: a malformed

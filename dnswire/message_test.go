@@ -184,6 +184,62 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+// TestRebuildCompresses holds against the size of the library's compression.
+func TestRebuildCompresses(t *testing.T) {
+	records := []string{"www.example.com. 60 IN CNAME a.long.name.of.a.cdn.example.net.", "a.long.name.of.a.cdn.example.net. 60 IN CNAME edge.example.org."}
+	for i := range 100 {
+		records = append(records, fmt.Sprintf("edge.example.org. 60 IN A 192.0.2.%d", i), "Edge.Example.org. 60 IN RRSIG A 8 2 60 20300101000000 20200101000000 1 example.org. AAAA")
+	}
+	in := msg(t, "www.example.com. A", records, nil, nil)
+	out, err := Rebuild(nil, in, func(rr *RR) bool { return rr.Type != TypeRRSIG })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := unpack(t, out)
+	if len(m.Answer) != 102 || m.Answer[101].Header().Name != "edge.example.org." {
+		t.Fatal(m)
+	}
+	m.Compress = true
+	small, err := m.Pack()
+	if err != nil || len(out) > len(small)+40 {
+		t.Errorf("%d bytes, the library needs %d, %v", len(out), len(small), err)
+	}
+	if all, err := Rebuild(nil, in, func(*RR) bool { return true }); err != nil || unpack(t, all).Answer[3].Header().Name != "Edge.Example.org." {
+		t.Errorf("letter case is lost: %v", err)
+	}
+	moved, err := Reask([]byte("prefix"), out, Question{MustName("x.www.example.com"), TypeAAAA, ClassIN})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := unpack(t, moved[6:])
+	if n.Question[0].Name != "x.www.example.com." || n.Question[0].Qtype != TypeAAAA || fmt.Sprint(n.Answer) != fmt.Sprint(m.Answer) {
+		t.Errorf("asked for another name: %s", n)
+	}
+}
+
+// TestRebuildDecompressesNAPTR: a sender may have compressed it (RFC 3597 section 4).
+func TestRebuildDecompressesNAPTR(t *testing.T) {
+	in := msg(t, "e164.example.com. NAPTR", []string{`e164.example.com. 60 IN NAPTR 1 2 "s" "SIP+D2U" "" example.com.`}, nil, nil)
+	in = in[:bytes.LastIndex(in, []byte(MustName("example.com")))]
+	in = append(in, 0xC0, HeaderLen+5)
+	it := NewRecords(append(slices.Clone(in), make([]byte, 300)...))
+	it.Next()
+	binary.BigEndian.PutUint16(in[it.RR.Data-2:], uint16(len(in)-it.RR.Data))
+	out, err := Rebuild(nil, in, func(*RR) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := unpack(t, out).Answer[0].(*dns.NAPTR); got.Replacement != "example.com." || got.Service != "SIP+D2U" {
+		t.Error(got)
+	}
+	for i := range len(in) { // cut anywhere: an error or a message that checks
+		cut := slices.Clone(in[:i])
+		if out, err := Rebuild(nil, cut, func(*RR) bool { return true }); err == nil && Check(out) != nil {
+			t.Fatalf("cut at %d", i)
+		}
+	}
+}
+
 func TestTruncateKeepsWholeRRsets(t *testing.T) { // RFC 2181 section 9
 	var answer []string
 	for set := range 4 {
