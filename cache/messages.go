@@ -46,12 +46,15 @@ type Messages struct {
 	shards   []shard
 	mask     uint64
 	seed     maphash.Seed
+	maxBytes int64
 	staleFor time.Duration
 	now      func() time.Time
 
 	hits   [kinds]atomic.Uint64
 	stale  atomic.Uint64
 	misses atomic.Uint64
+
+	refreshes atomic.Uint64
 }
 
 type shard struct {
@@ -81,7 +84,7 @@ func New(o Options) *Messages {
 	for n < maxShards && int64(n)*shardBytes < o.MaxBytes {
 		n *= 2
 	}
-	c := &Messages{shards: make([]shard, n), mask: uint64(n - 1), seed: maphash.MakeSeed(), staleFor: o.StaleFor, now: o.Now}
+	c := &Messages{shards: make([]shard, n), mask: uint64(n - 1), seed: maphash.MakeSeed(), maxBytes: o.MaxBytes, staleFor: o.StaleFor, now: o.Now}
 	per := o.MaxBytes / int64(n)
 	limits := [kinds]int64{Positive: per - per/negativeShare - per/failureShare, Negative: per / negativeShare, Failure: per / failureShare}
 	for i := range c.shards {
@@ -98,8 +101,9 @@ func New(o Options) *Messages {
 	return c
 }
 
-func (c *Messages) shard(k Key) *shard {
-	return &c.shards[maphash.Comparable(c.seed, k)&c.mask]
+// shard returns the shard of all keys with that name.
+func (c *Messages) shard(name dnswire.Name) *shard {
+	return &c.shards[maphash.String(c.seed, string(name))&c.mask]
 }
 
 // Lookup is what the cache knows about a key.
@@ -107,39 +111,34 @@ type Lookup struct {
 	Fresh   Hit // may be used as it is
 	Stale   Hit // expired, but usable when upstreams fail
 	Failure Hit // a failure that happened moments ago: do not ask again yet (RFC 9520 section 3.2)
+	// Refresh says that Fresh is popular and about to expire, and ought to be
+	// asked for again. One Get in an entry's life says so.
+	Refresh bool
 }
 
 // Get looks k up. It counts a hit for a fresh answer, or for a failure that
-// stands alone; all else is a miss.
+// stands alone; all else is a miss. A name without a fresh answer of its own
+// does not exist if a name above it does not (RFC 8020 section 2).
 func (c *Messages) Get(k Key) Lookup {
 	now := c.now()
-	s := c.shard(k)
+	s := c.shard(k.Name)
 	var l Lookup
 	s.mu.Lock()
 	for kind := range kinds {
-		e, ok := s.lru[kind].lru.Get(k)
-		if !ok {
-			continue
-		}
-		hit := Hit{e, now.Sub(e.born)}
-		switch {
-		case now.Before(e.expires):
-			if kind == Failure {
-				l.Failure = hit
-			} else if !l.Fresh.Found() || e.born.After(l.Fresh.e.born) {
-				l.Fresh = hit
-			}
-		case kind != Failure && now.Before(e.expires.Add(c.staleFor)):
-			if !l.Stale.Found() || e.born.After(l.Stale.e.born) {
-				l.Stale = hit
-			}
-		case kind == Failure && now.Before(e.expires.Add(MaxFailureTTL)):
-			// It may be asked again now; should that fail, the streak goes on.
-		default:
-			s.lru[kind].lru.Remove(k)
-		}
+		c.look(&l, &s.lru[kind], k, kind, now)
+	}
+	c.look(&l, &s.lru[Negative], k.denial(), Negative, now)
+	if l.Fresh.Found() {
+		l.Refresh = l.Fresh.e.due(now)
 	}
 	s.mu.Unlock()
+	if l.Refresh {
+		c.refreshes.Add(1)
+	}
+	if !l.Fresh.Found() {
+		l.Fresh = c.above(k, now)
+	}
+	l.Fresh, l.Stale = l.Fresh.to(k), l.Stale.to(k)
 	switch {
 	case l.Fresh.Found():
 		c.hits[l.Fresh.e.kind].Add(1)
@@ -151,9 +150,69 @@ func (c *Messages) Get(k Key) Lookup {
 	return l
 }
 
+// Fresh returns the fresh answer to k itself, without counting anything: for who
+// has called Get and was busy since.
+func (c *Messages) Fresh(k Key) Hit {
+	now := c.now()
+	s := c.shard(k.Name)
+	var l Lookup
+	s.mu.Lock()
+	c.look(&l, &s.lru[Positive], k, Positive, now)
+	c.look(&l, &s.lru[Negative], k, Negative, now)
+	c.look(&l, &s.lru[Negative], k.denial(), Negative, now)
+	s.mu.Unlock()
+	return l.Fresh.to(k)
+}
+
+// look adds to l what st, whose shard is locked, has for k.
+func (c *Messages) look(l *Lookup, st *store, k Key, kind Kind, now time.Time) {
+	e, ok := st.lru.Get(k)
+	if !ok {
+		return
+	}
+	hit := Hit{e: e, age: now.Sub(e.born)}
+	switch {
+	case now.Before(e.expires):
+		if kind == Failure {
+			l.Failure = hit
+		} else if !l.Fresh.Found() || e.born.After(l.Fresh.e.born) {
+			l.Fresh = hit
+		}
+	case kind != Failure && now.Before(e.expires.Add(c.staleFor)):
+		if !l.Stale.Found() || e.born.After(l.Stale.e.born) {
+			l.Stale = hit
+		}
+	case kind == Failure && now.Before(e.expires.Add(MaxFailureTTL)):
+		// It may be asked again now; should that fail, the streak goes on.
+	default:
+		st.lru.Remove(k)
+	}
+}
+
+// above returns the fresh NXDOMAIN of the closest name above k's that has one.
+// The root exists, whatever an upstream says.
+func (c *Messages) above(k Key, now time.Time) Hit {
+	k = k.denial()
+	for {
+		name, ok := k.Name.Parent()
+		if !ok || name == dnswire.Root {
+			return Hit{}
+		}
+		k.Name = name
+		s := c.shard(name)
+		s.mu.Lock()
+		e, ok := s.lru[Negative].lru.Get(k)
+		s.mu.Unlock()
+		if ok && now.Before(e.expires) {
+			return Hit{e: e, age: now.Sub(e.born)}
+		}
+	}
+}
+
 // Put stores message, the reply to k with its OPT record taken out, when its
 // rcode, records and TTLs allow that, and reports whether it did. The message is
-// copied; edes is kept and must not be changed afterwards. A failure is stored
+// copied; edes is kept and must not be changed afterwards. An NXDOMAIN that is
+// not at the end of a CNAME is stored for every type. A failure is stored
 // beside an answer, never in place of it, and for longer the more came in a row.
 func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
 	kind, ttl := classify(k, message)
@@ -161,7 +220,7 @@ func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
 		return false
 	}
 	copied := append([]byte(nil), message...)
-	limit := uint32(maxTTL / time.Second)
+	limit := uint32(MaxTTL / time.Second)
 	if kind == Negative {
 		limit = uint32(ttl / time.Second)
 	}
@@ -171,8 +230,12 @@ func (c *Messages) Put(k Key, message []byte, edes []dnswire.EDE) bool {
 }
 
 func (c *Messages) add(k Key, e *entry) bool {
-	size := e.size(k)
-	s := c.shard(k)
+	at := k
+	if denies(e.message) {
+		at = k.denial()
+	}
+	size := e.size(at)
+	s := c.shard(k.Name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := &s.lru[e.kind]
@@ -189,11 +252,14 @@ func (c *Messages) add(k Key, e *entry) bool {
 			s.lru[kind].lru.Remove(k)
 		}
 	}
+	if e.kind != Failure {
+		s.lru[Negative].lru.Remove(k.denial())
+	}
 	for st.bytes.Load()+size > st.max {
 		st.lru.RemoveOldest()
 		st.evicted.Add(1)
 	}
-	st.lru.Add(k, e)
+	st.lru.Add(at, e)
 	st.bytes.Add(size)
 	st.entries.Add(1)
 	return true

@@ -13,11 +13,14 @@ type Stats struct {
 	Kinds  [kinds]KindStats // by Kind
 	Stale  uint64           // stale answers served
 	Misses uint64
+	// Refreshes counts the popular answers that were to be asked for again
+	// before they expired.
+	Refreshes uint64
 }
 
 // Stats returns the current figures. It takes no lock.
 func (c *Messages) Stats() Stats {
-	st := Stats{Stale: c.stale.Load(), Misses: c.misses.Load()}
+	st := Stats{Stale: c.stale.Load(), Misses: c.misses.Load(), Refreshes: c.refreshes.Load()}
 	for k := range kinds {
 		st.Kinds[k].Hits = c.hits[k].Load()
 		for i := range c.shards {

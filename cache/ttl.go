@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// maxTTL is a day: what is older was seldom meant to be, and a ghost of a
+	// MaxTTL is a day: what is older was seldom meant to be, and a ghost of a
 	// moved domain ends by then (RFC 8767 section 4 suggests a cap of days).
-	maxTTL = 24 * time.Hour
+	MaxTTL = 24 * time.Hour
 	// maxNegativeTTL caps NXDOMAIN and NODATA; RFC 2308 section 5 calls one to
 	// three hours sensible.
 	maxNegativeTTL = time.Hour
@@ -57,7 +57,7 @@ func classify(k Key, msg []byte) (Kind, time.Duration) {
 		answered = answers(msg, k.Name, k.Type)
 	}
 	if answered {
-		return Positive, min(time.Duration(shortest)*time.Second, maxTTL)
+		return Positive, min(time.Duration(shortest)*time.Second, MaxTTL)
 	}
 	if !hasSOA {
 		return 0, 0
@@ -80,4 +80,10 @@ func answers(msg []byte, name dnswire.Name, typ uint16) bool {
 		}
 	}
 	return false
+}
+
+// denies reports whether msg says that the name of its question does not exist.
+// Behind a CNAME the NXDOMAIN is the target's.
+func denies(msg []byte) bool {
+	return dnswire.Rcode(msg) == dnswire.RcodeNameError && dnswire.Count(msg, dnswire.Answer) == 0
 }
