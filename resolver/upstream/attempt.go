@@ -18,8 +18,9 @@ type attempt struct {
 
 	pending bool // its result is awaited; for the inquiry's goroutine alone
 
-	settled bool        // its outcome is in; under member.mu
-	cut     *time.Timer // ends it early; under member.mu
+	settled   bool        // its outcome is in; under member.mu
+	overtaken time.Time   // when another server answered the query; under member.mu
+	cut       *time.Timer // ends it early; under member.mu
 }
 
 // result is what an attempt has come to.

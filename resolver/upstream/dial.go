@@ -108,10 +108,9 @@ func pace(started, n int) time.Duration {
 // dialer makes connections to one server's addresses, the one that worked last
 // first.
 type dialer struct {
-	addrs []netip.AddrPort
-	good  atomic.Int32 // index into addrs
-	tls   *tls.Config  // nil: none
-	wg    *sync.WaitGroup
+	finder
+	tls *tls.Config // nil: none
+	wg  *sync.WaitGroup
 }
 
 // dial returns a connection, with the TLS handshake done if there is one.
@@ -120,16 +119,15 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, *activity, error) {
 		conn net.Conn
 		act  *activity
 	}
-	c, i, err := race(ctx, d.wg, len(d.addrs), int(d.good.Load()), true,
-		func(ctx context.Context, i int) (connected, error) {
-			conn, act, err := d.dialOne(ctx, d.addrs[i])
+	c, err := reach(ctx, d.wg, &d.finder, true,
+		func(ctx context.Context, addr netip.AddrPort) (connected, error) {
+			conn, act, err := d.dialOne(ctx, addr)
 			return connected{conn, act}, err
 		},
 		func(c connected) { c.act.Close() })
 	if err != nil {
 		return nil, nil, err
 	}
-	d.good.Store(int32(i))
 	return c.conn, c.act, nil
 }
 
@@ -154,29 +152,36 @@ func (d *dialer) dialOne(ctx context.Context, addr netip.AddrPort) (net.Conn, *a
 	return tc, act, nil
 }
 
-// epoch is what activity counts from: durations are monotonic, a wall clock's
-// times are not.
+// epoch is what pulse counts from: durations are monotonic, a wall clock's times
+// are not.
 var epoch = time.Now()
 
-// activity is a connection that knows when it was last heard of.
+// pulse knows when the other end was last heard of.
+type pulse struct {
+	last atomic.Int64 // nanoseconds since epoch
+}
+
+func (p *pulse) beat() { p.last.Store(int64(time.Since(epoch))) }
+
+// heard returns when something was last read, or the connection was made.
+func (p *pulse) heard() time.Time { return epoch.Add(time.Duration(p.last.Load())) }
+
+// activity is a connection with a pulse.
 type activity struct {
 	net.Conn
-	last atomic.Int64 // nanoseconds since epoch
+	pulse
 }
 
 func newActivity(c net.Conn) *activity {
 	a := &activity{Conn: c}
-	a.last.Store(int64(time.Since(epoch)))
+	a.beat()
 	return a
 }
 
 func (a *activity) Read(p []byte) (int, error) {
 	n, err := a.Conn.Read(p)
 	if n > 0 {
-		a.last.Store(int64(time.Since(epoch)))
+		a.beat()
 	}
 	return n, err
 }
-
-// heard returns when something was last read, or the connection was made.
-func (a *activity) heard() time.Time { return epoch.Add(time.Duration(a.last.Load())) }

@@ -34,8 +34,9 @@ type Cause string
 const (
 	Timeout      Cause = "timeout"       // silence
 	Refused      Cause = "refused"       // connection refused, or ICMP port unreachable
-	Reset        Cause = "reset"         // the connection was closed before the reply
+	Reset        Cause = "reset"         // the connection or stream was closed before the reply
 	Unreachable  Cause = "unreachable"   // no route
+	NoAddress    Cause = "no_address"    // where the server is could not be found out
 	TLS          Cause = "tls"           // handshake or certificate
 	HTTPStatus   Cause = "http_status"   // other than 200
 	MediaType    Cause = "media_type"    // other than application/dns-message
@@ -78,12 +79,21 @@ type connError struct{ err error }
 func (e *connError) Error() string { return "upstream: connection lost: " + e.err.Error() }
 func (e *connError) Unwrap() error { return e.err }
 
+// streamError marks an exchange that the server has given up, on a connection
+// that goes on.
+type streamError struct{ err error }
+
+func (e *streamError) Error() string { return "upstream: given up by the server: " + e.err.Error() }
+func (e *streamError) Unwrap() error { return e.err }
+
 // causeOf classifies the error of a Transport.
 func causeOf(err error) Cause {
 	var (
 		status   StatusError
 		media    MediaTypeError
 		conn     *connError
+		stream   *streamError
+		nowhere  *placeError
 		tlsErr   *tlsError
 		verify   *tls.CertificateVerificationError
 		unknown  x509.UnknownAuthorityError
@@ -92,6 +102,8 @@ func causeOf(err error) Cause {
 	switch {
 	case errors.Is(err, errPanic):
 		return Panicked
+	case errors.As(err, &nowhere):
+		return NoAddress
 	case errors.Is(err, ErrMalformed):
 		return Malformed
 	case errors.Is(err, ErrMismatch):
@@ -114,7 +126,7 @@ func causeOf(err error) Cause {
 		return Reset
 	case errors.As(err, &netError) && netError.Timeout():
 		return Timeout
-	case errors.As(err, &conn):
+	case errors.As(err, &conn), errors.As(err, &stream):
 		return Reset
 	}
 	return Network
@@ -166,7 +178,7 @@ func (e *Error) EDE() dnswire.EDE {
 	code := dnswire.EDENoReachable
 	for _, f := range e.Failures {
 		switch f.Cause {
-		case Timeout, Refused, Unreachable:
+		case Timeout, Refused, Unreachable, NoAddress:
 		default:
 			code = dnswire.EDENetworkError
 		}

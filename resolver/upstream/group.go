@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"tundns/dnswire"
@@ -27,6 +28,7 @@ type Observer interface {
 type Options struct {
 	Name       string      // in errors
 	Transports []Transport // in the order of preference; the group closes them
+	Strategy   Strategy    // which of them comes first
 	Observer   Observer    // nil: none
 }
 
@@ -34,13 +36,16 @@ type Options struct {
 // its rules. Use NewGroup.
 type Group struct {
 	*lifetime
-	name    string
-	members []*member
+	name      string
+	strategy  Strategy
+	members   []*member
+	favourite atomic.Pointer[member] // of Fastest: first at the last query, nil at the start
+	queries   atomic.Uint64          // so far; of Fastest
 }
 
 // NewGroup returns a group of o.Transports. It sends nothing by itself.
 func NewGroup(o Options) *Group {
-	g := &Group{lifetime: newLifetime(), name: o.Name}
+	g := &Group{lifetime: newLifetime(), name: o.Name, strategy: o.Strategy}
 	for i, t := range o.Transports {
 		g.members = append(g.members, newMember(i, t, o.Observer))
 	}

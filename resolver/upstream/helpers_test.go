@@ -50,13 +50,22 @@ func transport(t *testing.T, s Server, ca *upstreamtest.CA) Transport {
 	return tr
 }
 
+// inner is the transport that speaks to the server.
+func inner(tr Transport) Transport {
+	if p, ok := tr.(padded); ok {
+		return p.Transport
+	}
+	return tr
+}
+
 // servers are the goroutines of this package's test servers: tests may start
 // them after the transport that is checked for leaks.
 func servers() (all []goleak.Option) {
 	for _, f := range []string{
 		"tundns/resolver/upstream/upstreamtest.(*Server).startDNS.func1",
 		"tundns/resolver/upstream/upstreamtest.(*Server).startDNS.func2",
-		"tundns/resolver/upstream/upstreamtest.(*Server).startHTTPS.func2",
+		"tundns/resolver/upstream/upstreamtest.(*Server).startHTTPS.func1",
+		"tundns/resolver/upstream/upstreamtest.(*Server).startTLS.func1",
 		"tundns/resolver/upstream/upstreamtest.(*Server).serveTCP.func1",
 		"tundns/resolver/upstream.(*relay).accept.func1",
 		"tundns/resolver/upstream.(*relay).accept.func2",

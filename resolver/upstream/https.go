@@ -1,81 +1,51 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io"
-	"mime"
 	"net"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
-
-	"tundns/dnswire"
 )
 
 const (
-	// httpIdle is how long an unused HTTP/2 connection is kept: long enough for
-	// a page and what it loads, short enough to let a mobile radio sleep.
+	// httpIdle is how long an unused HTTP connection is kept: long enough for a
+	// page and what it loads, short enough to let a mobile radio sleep.
 	httpIdle = 10 * time.Second
 
 	// A connection that is silent for pingAfter is asked for a sign of life,
 	// and given up after pingTimeout.
 	pingAfter   = 5 * time.Second
 	pingTimeout = 2 * time.Second
-
-	// dnsMessage is the media type of RFC 8484 section 6.
-	dnsMessage = "application/dns-message"
 )
 
-// https is DNS over HTTPS (RFC 8484): POST over HTTP/2, with ID 0 on the wire.
+// https is DNS over HTTPS (RFC 8484) over HTTP/2.
 type https struct {
-	target *target
+	label  string
+	doh    *doh
 	dialer *dialer
 	pool   *pool
-	header http.Header // of all requests; never changed
 }
 
-func newHTTPS(t *target, roots *x509.CertPool) *https {
+func newHTTPS(t *target) *https {
 	life := newLifetime()
 	h := &https{
-		target: t,
-		dialer: &dialer{addrs: t.addrs, wg: &life.wg, tls: &tls.Config{
-			ServerName:         t.host,
-			RootCAs:            roots,
-			MinVersion:         tls.VersionTLS12,
-			NextProtos:         []string{"h2"},
-			ClientSessionCache: tls.NewLRUClientSessionCache(len(t.addrs)),
-		}},
-		header: http.Header{
-			"Accept":       {dnsMessage},
-			"Content-Type": {dnsMessage},
-			"User-Agent":   {""}, // none: it would tell installations apart
-		},
+		label:  t.label,
+		doh:    newDoH(t),
+		dialer: &dialer{finder: finder{place: t.place}, wg: &life.wg, tls: t.tlsConfig("h2")},
 	}
 	h.pool = &pool{lifetime: life, dial: h.dial}
 	return h
 }
 
 func (h *https) Exchange(ctx context.Context, query []byte) ([]byte, error) {
-	if _, _, err := dnswire.ReadQuestion(query); err != nil || len(query) > dnswire.MaxMessage {
-		return nil, ErrQuery
-	}
-	// RFC 8484 section 4.1: ID 0 lets caches do their work, and shows nothing.
-	body := append(make([]byte, 0, len(query)), query...)
-	dnswire.SetID(body, 0)
-	reply, err := h.pool.exchange(ctx, body)
-	if err != nil {
-		return nil, err
-	}
-	return finish(reply, query)
+	return dohExchange(ctx, h.pool, query)
 }
 
 func (h *https) Reset()         { h.pool.reset() }
-func (h *https) String() string { return h.target.label }
+func (h *https) String() string { return h.label }
 
 func (h *https) Close() error {
 	h.pool.shut()
@@ -101,74 +71,28 @@ func (h *https) dial(ctx context.Context) (session, error) {
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: streamWrite},
 		IdleConnTimeout:        httpIdle,
 		DisableCompression:     true,
-		MaxResponseHeaderBytes: 16 << 10, // DoH servers send a few hundred bytes
+		MaxResponseHeaderBytes: maxHTTPHeader,
 	}
 	cc, err := client.NewClientConn(ctx, "https", act.RemoteAddr().String())
 	if err != nil {
 		act.Close()
 		return nil, &connError{err}
 	}
-	return &httpSession{https: h, conn: cc, act: act, made: time.Now()}, nil
+	return &httpSession{doh: h.doh, conn: cc, act: act, made: time.Now()}, nil
 }
 
 // httpSession is one HTTP/2 connection.
 type httpSession struct {
-	https *https
-	conn  *http.ClientConn
-	act   *activity
-	made  time.Time
+	doh  *doh
+	conn *http.ClientConn
+	act  *activity
+	made time.Time
 
 	places atomic.Int32 // the server's limit of exchanges in progress
 }
 
 func (s *httpSession) exchange(ctx context.Context, query []byte) ([]byte, error) {
-	req := (&http.Request{
-		Method:        http.MethodPost,
-		URL:           s.https.target.url,
-		Host:          s.https.target.url.Host,
-		Header:        s.https.header,
-		Body:          io.NopCloser(bytes.NewReader(query)),
-		ContentLength: int64(len(query)),
-		Proto:         "HTTP/2.0",
-		ProtoMajor:    2,
-	}).WithContext(ctx)
-	resp, err := s.conn.RoundTrip(req)
-	if err != nil {
-		return nil, s.failed(ctx, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, StatusError(resp.StatusCode)
-	}
-	if t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || t != dnsMessage {
-		return nil, MediaTypeError(resp.Header.Get("Content-Type"))
-	}
-	reply, err := io.ReadAll(io.LimitReader(resp.Body, dnswire.MaxMessage+1))
-	if err != nil {
-		return nil, s.failed(ctx, err)
-	}
-	if len(reply) > dnswire.MaxMessage {
-		return nil, ErrMalformed
-	}
-	takeOffAge(reply, resp.Header.Get("Age"))
-	return reply, nil
-}
-
-func (s *httpSession) failed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &connError{err}
-}
-
-// takeOffAge reduces the TTLs of reply by the seconds that it has spent in HTTP
-// caches (RFC 8484 section 5.1). An age that is not a number is ignored.
-func takeOffAge(reply []byte, age string) {
-	seconds, err := strconv.ParseUint(age, 10, 32)
-	if err != nil || seconds == 0 {
-		return
-	}
-	dnswire.MapTTL(reply, func(ttl uint32) uint32 { return ttl - min(ttl, uint32(seconds)) })
+	return s.doh.ask(ctx, s.conn, query)
 }
 
 func (s *httpSession) reserve() bool {

@@ -19,6 +19,7 @@ const (
 // goroutine of Exchange; each attempt runs in one of its own and may outlive it.
 type inquiry struct {
 	group    *Group
+	order    []*member // in which they are asked while all are healthy
 	query    []byte
 	deadline time.Time
 	results  chan result // one place for each member: attempts never block
@@ -34,6 +35,7 @@ type inquiry struct {
 func newInquiry(g *Group, query []byte) *inquiry {
 	return &inquiry{
 		group:    g,
+		order:    g.order(),
 		query:    append([]byte(nil), query...), // attempts outlive the call
 		deadline: time.Now().Add(Budget),
 		results:  make(chan result, len(g.members)),
@@ -91,7 +93,7 @@ func (q *inquiry) over() bool {
 // asked, else the first that has not.
 func (q *inquiry) next() *member {
 	var other *member
-	for _, m := range q.group.members {
+	for _, m := range q.order {
 		switch {
 		case q.asked(m):
 		case m.healthy():
@@ -112,18 +114,26 @@ func (q *inquiry) asked(m *member) bool {
 	return false
 }
 
-// probe sends a copy of the query to the members that are due for one. When the
-// member asked first is not healthy there is no need: none is, and the query
-// itself probes all.
+// probe sends a copy of the query to the members that are due for a probe, and to
+// the one whose speed is to be learnt. When the member asked first is not healthy
+// there is no need: none is, and the query itself probes all.
 func (q *inquiry) probe() {
 	if !q.last.healthy {
 		return
 	}
-	for _, m := range q.group.members {
+	for _, m := range q.order {
 		if q.asked(m) {
 			continue
 		}
 		if a := m.beginProbe(time.Now()); a != nil {
+			q.start(a)
+		}
+	}
+	if q.group.strategy != Fastest {
+		return
+	}
+	if m := q.group.sample(q.group.queries.Add(1), q.order); m != nil && m.healthy() && !q.asked(m) {
+		if a, err := m.begin(time.Now()); err == nil {
 			q.start(a)
 		}
 	}

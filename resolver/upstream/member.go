@@ -38,14 +38,16 @@ const (
 // member is a server of a group, with what is known of its health.
 //
 // It is healthy, suspect (the last exchange failed or was overtaken) or down
-// (so did the probe after it). Suspect and down members are treated alike, but
-// only down is reported: a lost datagram is no event.
+// (so did the probe after it, or it came maxHedge later than another server's
+// answer to the same query). Suspect and down members are treated alike, but only
+// down is reported: a lost datagram is no event.
 type member struct {
 	transport Transport
 	place     int // in the group's order, from 0
 	label     string
 	observer  Observer
 	rtt       latency
+	speed     speed
 
 	mu             sync.Mutex
 	inFlight       int
@@ -135,9 +137,16 @@ func (m *member) settle(a *attempt, cause Cause, now time.Time) {
 	before := m.failures
 	switch cause {
 	case "", Truncated:
-		m.failures, m.contradictions = 0, 0
+		m.contradictions = 0
 		m.heard = now
 		m.rtt.add(now.Sub(a.start))
+		m.speed.add(now.Sub(a.start), now)
+		switch {
+		case before == 0 || a.overtaken.IsZero() || now.Sub(a.overtaken) <= maxHedge:
+			m.failures = 0
+		case probe: // it works, but the one that took its place answers far sooner
+			m.fail(now)
+		}
 	case Servfail, QueryRefused:
 		if probe { // whether a healthy one is contradicted is the query's to say
 			m.fail(now)
@@ -185,6 +194,7 @@ func (m *member) overtaken(a *attempt, now time.Time) {
 	if a.settled {
 		return
 	}
+	a.overtaken = now
 	a.cut = time.AfterFunc(a.start.Add(probeTimeout).Sub(now), a.cancel)
 	if m.failures == 0 && now.Sub(a.start) >= a.hedge && !m.heard.After(a.start) {
 		m.doubt(now)

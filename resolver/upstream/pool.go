@@ -242,6 +242,14 @@ func (p *pool) startDial() {
 	})
 }
 
+// heardSince reports whether anything has come over a session since t, or it was
+// connected then.
+func (p *pool) heardSince(t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.sessions, func(s session) bool { return s.heard().After(t) })
+}
+
 // drop closes s and forgets it.
 func (p *pool) drop(s session) {
 	p.mu.Lock()

@@ -23,12 +23,21 @@ func TestNewTransport(t *testing.T) {
 		{"udp://[::ffff:9.9.9.9]", nil, "udp://[::ffff:9.9.9.9]", "9.9.9.9:53"},
 		{"https://dns.quad9.net/dns-query", quad9, "https://dns.quad9.net/dns-query", "9.9.9.9:443"},
 		{"https://dns.quad9.net:5053/dns-query?key=secret", quad9, "https://dns.quad9.net:5053/dns-query", "9.9.9.9:5053"},
+		{"h3://dns.quad9.net/dns-query", quad9, "h3://dns.quad9.net/dns-query", "9.9.9.9:443"},
+		{"h3://9.9.9.9", nil, "", "h3://9.9.9.9/dns-query"},
 		{"https://9.9.9.9/", nil, "https://9.9.9.9/", "9.9.9.9:443"},
 
 		{"9.9.9.9", nil, "", "write udp://9.9.9.9"},
 		{"9.9.9.9:53", nil, "", "write udp://9.9.9.9:53"},
 		{"dns.quad9.net", quad9, "", "no scheme"},
-		{"tls://9.9.9.9", nil, "", `scheme "tls" is not supported; use udp://, tcp:// or https://`},
+		{"tls://dns.quad9.net", quad9, "tls://dns.quad9.net", "9.9.9.9:853"},
+		{"tls://9.9.9.9:443", nil, "tls://9.9.9.9:443", "9.9.9.9:443"},
+		{"ftp://9.9.9.9", nil, "", `scheme "ftp" is not supported; use udp://, tcp://, tls://, quic://, https://, h3:// or sdns://`},
+		{"sdns://AgcAAAAAAAAABzkuOS45LjkADWRucy5xdWFkOS5uZXQKL2Rucy1xdWVyeQ", nil, "https://dns.quad9.net/dns-query", "9.9.9.9:443"},
+		{"sdns://AgcAAAAAAAAABzkuOS45LjkADWRucy5xdWFkOS5uZXQKL2Rucy1xdWVyeQ", quad9, "", "leave addresses out"},
+		{"sdns://AQ", nil, "", "DNSCrypt"},
+		{"quic://dns.quad9.net", quad9, "quic://dns.quad9.net", "9.9.9.9:853"},
+		{"tls://9.9.9.9/dns-query", nil, "", "write tls://9.9.9.9"},
 		{"udp://dns.quad9.net", nil, "", "addresses = ["},
 		{"udp://9.9.9.9", quad9, "", "leave addresses out"},
 		{"udp://9.9.9.9/dns-query", nil, "", "write udp://9.9.9.9"},
@@ -63,18 +72,22 @@ func TestNewTransport(t *testing.T) {
 		if tr.String() != tt.label {
 			t.Errorf("%s: label %q", tt.url, tr)
 		}
-		var addrs []netip.AddrPort
-		switch tr := tr.(type) {
+		var at *place
+		switch tr := inner(tr).(type) {
 		case *udp:
-			addrs = tr.addrs
+			at = tr.place
 		case *https:
-			addrs = tr.dialer.addrs
+			at = tr.dialer.place
+		case *h3:
+			at = tr.dialer.place
+		case *doq:
+			at = tr.dialer.place
 		case *tcp:
 			p, _ := parseServer(Server{URL: tt.url, Addresses: tt.addrs})
-			addrs = p.addrs
+			at = p.place
 		}
-		if addrs[0].String() != tt.first || tt.addrs != nil && len(addrs) != len(tt.addrs) {
-			t.Errorf("%s: addresses %v", tt.url, addrs)
+		if at.pinned[0].String() != tt.first || tt.addrs != nil && len(at.pinned) != len(tt.addrs) {
+			t.Errorf("%s: addresses %v", tt.url, at.pinned)
 		}
 		tr.Close()
 	}
@@ -91,7 +104,7 @@ func FuzzServer(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if len(p.addrs) == 0 || !p.addrs[0].IsValid() || p.addrs[0].Port() == 0 || p.host == "" {
+			if len(p.place.pinned) == 0 || !p.place.pinned[0].IsValid() || p.place.pinned[0].Port() == 0 || p.host == "" {
 				t.Errorf("%q: %+v", s, p)
 			}
 			if strings.ContainsAny(p.label, "?#") { // the query string may hold a secret

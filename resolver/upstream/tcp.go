@@ -29,8 +29,8 @@ const (
 	streamLimit = maxInFlight + maxInFlight/2
 )
 
-// tcp is plain DNS over TCP (RFC 7766): pooled connections, pipelined queries,
-// replies in any order.
+// tcp is DNS over TCP (RFC 7766) or, which is the same inside, over TLS
+// (RFC 7858): pooled connections, pipelined queries, replies in any order.
 type tcp struct {
 	label string
 	pool  *pool
@@ -38,7 +38,10 @@ type tcp struct {
 
 func newTCP(t *target) *tcp {
 	life := newLifetime()
-	d := &dialer{addrs: t.addrs, wg: &life.wg}
+	d := &dialer{finder: finder{place: t.place}, wg: &life.wg}
+	if t.scheme == "tls" {
+		d.tls = t.tlsConfig()
+	}
 	return &tcp{t.label, &pool{lifetime: life, dial: func(ctx context.Context) (session, error) {
 		conn, act, err := d.dial(ctx)
 		if err != nil {
@@ -203,7 +206,7 @@ func (s *stream) fail(err error) {
 		close(s.ended)
 	}
 	s.mu.Unlock()
-	s.conn.Close()
+	s.act.Close() // below TLS, whose close alert may block on a dead peer
 }
 
 func (s *stream) close() { s.fail(errLocalClose) }

@@ -238,7 +238,7 @@ func TestTCPLateReply(t *testing.T) {
 		readQuery(conn)
 	})
 	tr := transport(t, s, nil)
-	if _, err := tr.Exchange(within(t, 200*time.Millisecond), testQuery()); causeOf(err) != Timeout {
+	if _, err := tr.Exchange(within(t, 20*time.Millisecond), testQuery()); causeOf(err) != Timeout {
 		t.Fatalf("%v", err)
 	}
 	close(release)

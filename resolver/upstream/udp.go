@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tundns/dnswire"
@@ -15,19 +14,21 @@ import (
 
 // udp is plain DNS over UDP. Every exchange has a socket of its own, connected
 // to the server: the kernel picks a random port, drops what comes from elsewhere
-// and reports ICMP errors (RFC 5452 section 9.2). What is truncated is asked
-// again over TCP.
+// and reports ICMP errors (RFC 5452 section 9.2). Beside port and ID a reply must
+// have our cookie, if it has any, and the letter case of the question where that
+// is random. What is truncated or doubtful is asked again over TCP.
 type udp struct {
 	*lifetime
-	label string
-	addrs []netip.AddrPort
-	good  atomic.Int32 // index into addrs
-	rtt   latency
-	tcp   *tcp
+	finder
+	label   string
+	rtt     latency
+	cookies cookieJar
+	shuffle bool // letter case
+	tcp     *tcp
 }
 
 func newUDP(t *target) *udp {
-	return &udp{lifetime: newLifetime(), label: t.label, addrs: t.addrs, tcp: newTCP(t)}
+	return &udp{lifetime: newLifetime(), finder: finder{place: t.place}, label: t.label, shuffle: t.randomCase, tcp: newTCP(t)}
 }
 
 func (u *udp) Reset()         { u.tcp.Reset() }
@@ -39,8 +40,7 @@ func (u *udp) Close() error {
 }
 
 func (u *udp) Exchange(ctx context.Context, query []byte) ([]byte, error) {
-	q, _, err := dnswire.ReadQuestion(query)
-	if err != nil {
+	if _, _, err := dnswire.ReadQuestion(query); err != nil {
 		return nil, ErrQuery
 	}
 	if err := u.enter(); err != nil {
@@ -49,8 +49,8 @@ func (u *udp) Exchange(ctx context.Context, query []byte) ([]byte, error) {
 	defer u.leave()
 	ctx, done := u.bind(ctx)
 	defer done()
-	reply, i, err := race(ctx, &u.wg, len(u.addrs), int(u.good.Load()), false,
-		func(ctx context.Context, i int) ([]byte, error) { return u.ask(ctx, u.addrs[i], query, q) },
+	reply, err := reach(ctx, &u.wg, &u.finder, false,
+		func(ctx context.Context, addr netip.AddrPort) ([]byte, error) { return u.ask(ctx, addr, query) },
 		func([]byte) {})
 	if u.ctx.Err() != nil {
 		return nil, ErrClosed
@@ -58,7 +58,11 @@ func (u *udp) Exchange(ctx context.Context, query []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.good.Store(int32(i))
+	if reply == nil {
+		ctx, cancel := context.WithTimeout(ctx, tcpTimeout)
+		defer cancel()
+		return u.tcp.Exchange(ctx, query)
+	}
 	if dnswire.Flags(reply)&dnswire.FlagTC != 0 {
 		return u.whole(ctx, reply, query)
 	}
@@ -91,8 +95,9 @@ var datagrams = sync.Pool{New: func() any { return new([dnswire.MaxMessage]byte)
 
 // ask exchanges query with addr. Datagrams that are not the reply are passed
 // over: anyone can send them. The query is sent again after the server's usual
-// time, then after twice that, and so on, because datagrams get lost.
-func (u *udp) ask(ctx context.Context, addr netip.AddrPort, query []byte, q dnswire.Question) ([]byte, error) {
+// time, then after twice that, and so on, because datagrams get lost. No reply
+// and no error mean that the server answers, but that UDP will not do.
+func (u *udp) ask(ctx context.Context, addr netip.AddrPort, query []byte) ([]byte, error) {
 	var d net.Dialer
 	conn, err := d.DialUDP(ctx, "udp", netip.AddrPort{}, addr)
 	if err != nil {
@@ -104,15 +109,13 @@ func (u *udp) ask(ctx context.Context, addr netip.AddrPort, query []byte, q dnsw
 
 	buf := datagrams.Get().(*[dnswire.MaxMessage]byte)
 	defer datagrams.Put(buf)
-	msg := append(make([]byte, 0, len(query)), query...)
-	id := randomID()
-	dnswire.SetID(msg, id)
-
-	forged := false
+	w := way{conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr(), addr}
+	m := u.prepare(query, w)
+	forged, again := false, false
 	start := time.Now()
 	first := u.rtt.patience()
 	for wait := first; ; wait *= 2 {
-		if _, err := conn.Write(msg); err != nil {
+		if _, err := conn.Write(m.msg); err != nil {
 			return nil, err
 		}
 		conn.SetReadDeadline(time.Now().Add(wait))
@@ -125,14 +128,31 @@ func (u *udp) ask(ctx context.Context, addr netip.AddrPort, query []byte, q dnsw
 				return nil, err
 			}
 			reply := buf[:n]
-			if !isResponse(reply) || dnswire.ID(reply) != id || !isBareError(reply) && !dnswire.Asks(reply, q) {
+			v, cookie := m.check(reply)
+			if cookie != nil {
+				u.cookies.set(w, cookie)
+			}
+			switch {
+			case v == cookieForged:
 				forged = true
 				continue
+			case v == cookieBad && !again:
+				again = true
+				m = u.prepare(query, w)
+				if _, err := conn.Write(m.msg); err != nil {
+					return nil, err
+				}
+				continue
+			case v == cookieMissing: // RFC 7873 section 5.3; another server of that address may be new
+				u.cookies.set(w, m.cookie[:clientCookie])
+				return nil, nil
+			case v == cookieBad:
+				return nil, nil
 			}
 			if wait == first { // later it is unknown which of the datagrams this answers
 				u.rtt.add(time.Since(start))
 			}
-			return append([]byte(nil), reply...), nil
+			return m.own(reply, query), nil
 		}
 		if err := ctx.Err(); err != nil {
 			if forged {
@@ -141,4 +161,53 @@ func (u *udp) ask(ctx context.Context, addr netip.AddrPort, query []byte, q dnsw
 			return nil, err
 		}
 	}
+}
+
+// datagram is a query in the form in which it is sent, with what a reply must
+// have.
+type datagram struct {
+	msg      []byte
+	question dnswire.Question
+	end      int    // of the question in msg
+	exact    bool   // the reply must repeat its letter case
+	cookie   []byte // nil: none was sent
+}
+
+// prepare makes a datagram of query, which has been read without error.
+func (u *udp) prepare(query []byte, w way) *datagram {
+	m := &datagram{exact: u.shuffle, cookie: u.cookies.get(w)}
+	if m.msg = withOption(query, dnswire.OptionCookie, m.cookie); m.msg == nil {
+		m.msg, m.cookie = append(make([]byte, 0, len(query)), query...), nil
+	}
+	m.question, m.end, _ = dnswire.ReadQuestion(m.msg)
+	dnswire.SetID(m.msg, randomID())
+	if m.exact {
+		randomCase(m.msg)
+	}
+	return m
+}
+
+// check judges a datagram that has come in: cookieForged for all that is not the
+// reply. cookie is the reply's, if it is one to keep.
+func (m *datagram) check(reply []byte) (v cookieVerdict, cookie []byte) {
+	switch {
+	case !isResponse(reply) || dnswire.ID(reply) != dnswire.ID(m.msg):
+		return cookieForged, nil
+	case isBareError(reply): // has no room for more
+	case !dnswire.Asks(reply, m.question) || m.exact && !sameQuestion(reply, m.msg, m.end):
+		return cookieForged, nil
+	}
+	if m.cookie == nil {
+		return cookieGood, nil
+	}
+	return checkCookie(m.cookie, reply)
+}
+
+// own returns a copy of a checked reply, with the letter case of query.
+func (m *datagram) own(reply, query []byte) []byte {
+	reply = append([]byte(nil), reply...)
+	if m.exact && !isBareError(reply) {
+		copy(reply[dnswire.HeaderLen:m.end], query[dnswire.HeaderLen:m.end])
+	}
+	return reply
 }

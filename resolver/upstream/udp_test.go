@@ -234,8 +234,8 @@ func TestUDPAddresses(t *testing.T) {
 		Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.2"), s.Addr().Addr()},
 	}, nil)
 	exchange(t, tr)
-	if good := tr.(*udp).good.Load(); good != 1 {
-		t.Errorf("the good address is number %d", good)
+	if good := tr.(*udp).good.Load(); *good != s.Addr() {
+		t.Errorf("the good address is %v", good)
 	}
 	exchange(t, tr)
 }

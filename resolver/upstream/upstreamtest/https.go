@@ -3,6 +3,7 @@ package upstreamtest
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"io"
 	"log"
 	"net"
@@ -11,10 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/quic-go/quic-go/http3"
+
 	"tundns/dnswire"
 )
 
-// Name is the host name that DNS-over-HTTPS servers are made out to.
+// Name is the host name that encrypted servers are made out to.
 const Name = "dns.test"
 
 // Path is where DNS-over-HTTPS servers answer.
@@ -22,12 +25,13 @@ const Path = "/dns-query"
 
 // httpState is the part of a Server that speaks HTTP.
 type httpState struct {
-	tls     *tls.Config
-	wrap    atomic.Pointer[func(http.Handler) http.Handler]
-	running atomic.Pointer[http.Server]
+	wrap     atomic.Pointer[func(http.Handler) http.Handler]
+	running  atomic.Pointer[http.Server]
+	running3 atomic.Pointer[http3.Server] // over HTTP/3
 }
 
-// NewHTTPS starts a DNS-over-HTTPS server (RFC 8484, POST, HTTP/2) with a
+// NewHTTPS starts a DNS-over-HTTPS server (RFC 8484, POST and GET,
+// HTTP/2) with a
 // certificate of ca for Name and 127.0.0.1.
 func NewHTTPS(t testing.TB, ca *CA, h Handler) *Server {
 	t.Helper()
@@ -41,15 +45,9 @@ func NewHTTPS(t testing.TB, ca *CA, h Handler) *Server {
 func NewHTTPSConfig(t testing.TB, config *tls.Config, h Handler) *Server {
 	t.Helper()
 	return newServer(t, h, func(s *Server, at netip.AddrPort) error {
-		s.http.tls = config
+		s.scheme, s.tls = "https", config
 		return s.startHTTPS(at)
 	})
-}
-
-// URL is the address of a DNS-over-HTTPS server, by its Name.
-func (s *Server) URL() string {
-	_, port, _ := net.SplitHostPort(s.addr.String())
-	return "https://" + net.JoinHostPort(Name, port) + Path
 }
 
 // Wrap puts a handler in front of the DNS-over-HTTPS server, nil for none.
@@ -64,6 +62,11 @@ func (s *Server) Wrap(wrap func(http.Handler) http.Handler) {
 // and stop.
 func (s *Server) Drain() {
 	s.t.Helper()
+	if three := s.http.running3.Load(); three != nil {
+		if err := three.Shutdown(context.Background()); err != nil {
+			s.t.Error(err)
+		}
+	}
 	if err := s.http.running.Load().Shutdown(context.Background()); err != nil {
 		s.t.Error(err)
 	}
@@ -80,10 +83,8 @@ func (s *Server) startHTTPS(at netip.AddrPort) error {
 		s.Wrap(nil)
 	}
 	server := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			(*s.http.wrap.Load())(http.HandlerFunc(s.serveHTTP)).ServeHTTP(w, r)
-		}),
-		TLSConfig: s.http.tls.Clone(),
+		Handler:   http.HandlerFunc(s.serveWrapped),
+		TLSConfig: s.tls.Clone(),
 		ErrorLog:  log.New(io.Discard, "", 0), // failing handshakes are part of the script
 	}
 	s.http.running.Store(server)
@@ -107,19 +108,29 @@ func (k keeper) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
+func (s *Server) serveWrapped(w http.ResponseWriter, r *http.Request) {
+	(*s.http.wrap.Load())(http.HandlerFunc(s.serveHTTP)).ServeHTTP(w, r)
+}
+
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path != Path:
+	if r.URL.Path != Path {
 		http.NotFound(w, r)
 		return
+	}
+	var query []byte
+	var err error
+	switch {
+	case r.Method == http.MethodGet:
+		query, err = base64.RawURLEncoding.DecodeString(r.URL.Query().Get("dns"))
 	case r.Method != http.MethodPost:
-		http.Error(w, "POST only", http.StatusMethodNotAllowed)
+		http.Error(w, "POST or GET only", http.StatusMethodNotAllowed)
 		return
 	case r.Header.Get("Content-Type") != "application/dns-message":
 		http.Error(w, "not a DNS message", http.StatusUnsupportedMediaType)
 		return
+	default:
+		query, err = io.ReadAll(http.MaxBytesReader(w, r.Body, dnswire.MaxMessage))
 	}
-	query, err := io.ReadAll(http.MaxBytesReader(w, r.Body, dnswire.MaxMessage))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

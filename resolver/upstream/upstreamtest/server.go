@@ -1,6 +1,7 @@
 package upstreamtest
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
@@ -14,11 +15,14 @@ import (
 
 // Server is a scripted server on loopback.
 type Server struct {
-	t       testing.TB
-	handler atomic.Pointer[Handler]
-	queries atomic.Int64
-	addr    netip.AddrPort
-	start   func(*Server, netip.AddrPort) error
+	t        testing.TB
+	handler  atomic.Pointer[Handler]
+	queries  atomic.Int64
+	accepted atomic.Int64 // QUIC connections
+	addr     netip.AddrPort
+	start    func(*Server, netip.AddrPort) error
+	scheme   string      // of its URL
+	tls      *tls.Config // nil for plain DNS
 
 	wg    sync.WaitGroup
 	mu    sync.Mutex
@@ -35,7 +39,7 @@ func NewDNS(t testing.TB, h Handler) *Server {
 
 func newServer(t testing.TB, h Handler, start func(*Server, netip.AddrPort) error) *Server {
 	t.Helper()
-	s := &Server{t: t, start: start}
+	s := &Server{t: t, start: start, scheme: "udp"}
 	s.Handle(h)
 	loopback := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
 	if err := s.listen(loopback); err != nil {
@@ -53,6 +57,20 @@ func (s *Server) Queries() int { return int(s.queries.Load()) }
 
 // Addr is where the server listens. It stays the same after a Stop and Start.
 func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// URL is how to reach an encrypted server by its Name, and one for plain DNS at
+// its address, over UDP.
+func (s *Server) URL() string {
+	if s.tls == nil {
+		return s.scheme + "://" + s.addr.String()
+	}
+	_, port, _ := net.SplitHostPort(s.addr.String())
+	url := s.scheme + "://" + net.JoinHostPort(Name, port)
+	if s.scheme != "tls" && s.scheme != "quic" {
+		url += Path
+	}
+	return url
+}
 
 // Stop closes the listeners and connections at once, without a word to the
 // clients, and waits for the handlers.
@@ -79,8 +97,9 @@ func (s *Server) Hangup() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if conn, ok := c.(*net.TCPConn); ok {
-			conn.Close()
+		switch c.(type) {
+		case *net.TCPConn, quicConn:
+			c.Close()
 		}
 	}
 }
@@ -170,15 +189,22 @@ func (s *Server) serveTCP(l *net.TCPListener) {
 		if err != nil {
 			return
 		}
-		if s.keep(conn) {
-			s.wg.Go(func() { s.serveConn(conn) })
+		if !s.keep(conn) {
+			continue
 		}
+		s.wg.Go(func() {
+			defer s.forget(conn)
+			if s.tls == nil {
+				s.serveConn(conn)
+			} else {
+				s.serveConn(tls.Server(conn, s.tls))
+			}
+		})
 	}
 }
 
 // serveConn answers each query when its reply is ready, in any order.
 func (s *Server) serveConn(conn net.Conn) {
-	defer s.forget(conn)
 	var write sync.Mutex
 	for {
 		var length [2]byte

@@ -1,0 +1,6 @@
+//go:build !windows
+
+package upstream
+
+// resolvConf names the host's servers (resolv.conf(5)).
+const resolvConf = "/etc/resolv.conf"
