@@ -64,13 +64,35 @@ func (d *decoder) checkSubnet(a netip.Addr, at int) {
 
 // checkServers refuses upstream servers that are tundns itself.
 func (d *decoder) checkServers(virtual map[netip.Addr]int) {
-	for _, u := range d.conf.Upstreams {
-		for i, s := range u.Servers {
-			for _, a := range append([]netip.Addr{s.addr()}, s.Addresses...) {
-				if at, self := virtual[a]; self {
-					d.fail(max(at, place(d.serverAt, i), 0), "%s is both a virtual address and the upstream server %s; tundns would ask itself", a, quote(s.URL))
-				}
+	for group, u := range d.conf.Upstreams {
+		var places []int
+		if group < len(d.serverAt) {
+			places = d.serverAt[group]
+		}
+		d.checkSelf(virtual, "upstream", u.Servers, places)
+		if len(d.conf.Bootstrap.Servers) == 0 {
+			d.checkPlaces(u.Servers, places)
+		}
+	}
+	d.checkSelf(virtual, "bootstrap", d.conf.Bootstrap.Servers, d.bootstrapAt)
+	d.checkPlaces(d.conf.Bootstrap.Servers, d.bootstrapAt)
+}
+
+func (d *decoder) checkSelf(virtual map[netip.Addr]int, kind string, servers []Server, places []int) {
+	for i, s := range servers {
+		for _, a := range append([]netip.Addr{s.addr()}, s.Addresses...) {
+			if at, self := virtual[a]; self {
+				d.fail(max(at, place(places, i), 0), "%s is both a virtual address and the %s server %s; tundns would ask itself", a, kind, quote(s.URL))
 			}
+		}
+	}
+}
+
+// checkPlaces refuses servers that could not be found.
+func (d *decoder) checkPlaces(servers []Server, places []int) {
+	for i, s := range servers {
+		if why := s.nowhere(); why != "" {
+			d.fail(max(place(places, i), 0), "server %s %s", quote(s.URL), why)
 		}
 	}
 }

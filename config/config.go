@@ -4,7 +4,7 @@
 // it gives. A file is either understood to the last key or refused: unknown keys, wrong
 // types and values that make no sense are errors with file:line:column that say what
 // would be right, all of them at once. What the format has words for but this version
-// cannot do (mode "gateway", split DNS, lists by URL and others) is refused the same way.
+// cannot do (mode "gateway", lists by URL and others) is refused the same way.
 //
 // A program loads a file, sets what its command line overrides, then calls
 // [Config.Validate].
@@ -33,6 +33,12 @@ const (
 	ModeClient Mode = "client"
 )
 
+// What may become of clients' EDNS Client Subnet options.
+const (
+	SubnetStrip = "strip"
+	SubnetPass  = "pass"
+)
+
 // Config is a whole configuration. It mirrors the file; paths in it are ready to open:
 // those that the file gives relative to itself are joined to its directory.
 //
@@ -44,8 +50,10 @@ type Config struct {
 	TUN       TUN
 	WireGuard WireGuard
 	DNS       DNS
-	// Upstreams has one upstream group in this version, the default one.
+	// Upstreams are the upstream groups, with unique names. Exactly one has no domains: the
+	// default group.
 	Upstreams []Upstream
+	Bootstrap Bootstrap
 	Cache     Cache
 	// Lists have unique names.
 	Lists []List
@@ -83,34 +91,56 @@ type DNS struct {
 	// Hijack is to answer every query that enters the tunnel, as the address asked. It is
 	// refused in this version, so always false.
 	Hijack bool
+	// ClientSubnet is what becomes of clients' EDNS Client Subnet options: "strip" or "pass".
+	ClientSubnet string
 }
 
 // Upstream is an upstream group, [[upstream]] in the file.
 type Upstream struct {
 	// Name is made of letters, digits, '-', '_' and '.', as fits a metric's label.
 	Name string
-	// Domains restricts the group to these domains. Refused in this version, so always empty.
-	Domains []string
+	// Domains restricts the group to these domains, which no other group has. Networks are
+	// in it as their reverse zones. It is empty exactly for the default group.
+	Domains []Domain
 	// Servers are in order of preference, one at least.
 	Servers []Server
-	// Strategy is "failover", the only one in this version.
+	// Strategy is "failover" or "fastest".
 	Strategy string
 	// Via is "direct", the only way in this version.
 	Via string
-	// CAFile is the path of a PEM file with further roots for the group's https servers, ""
+	// CAFile is the path of a PEM file with further roots for the group's encrypted servers, ""
 	// for none.
 	CAFile string
+	// CaseRandomization has the letter case of names chosen at random towards udp servers
+	// (draft-vixie-dnsext-dns0x20).
+	CaseRandomization bool
 }
 
 // Server is one server of an upstream group.
 type Server struct {
-	// URL is as the file has it: udp://host[:port], tcp://host[:port] or
-	// https://host[:port]/path[?query]. Without a port it means the scheme's: 53, 53, 443.
-	// Scheme and host letter case are the file's.
+	// URL is as the file has it: udp://host[:port], tcp://host[:port], tls://host[:port],
+	// quic://host[:port], https://host[:port]/path[?query] or h3://host[:port]/path[?query].
+	// Without a port it means the scheme's: 53, 53, 853, 853, 443, 443. Scheme and host letter
+	// case are the file's. "system" stands for the host's own servers. A DNS stamp in the file, sdns://…, is what it stands for here.
 	URL string
-	// Addresses are where a host name is, one at least, in order of preference; empty if
-	// the host is an address.
+	// Addresses are where a host name is, in order of preference: one at least, unless there
+	// is a Bootstrap; none if the host is an address.
 	Addresses []netip.Addr
+	// Pins are the keys that an encrypted server may have, "sha256/" and the base64 form of
+	// the SHA-256 of a SubjectPublicKeyInfo (RFC 7858 section 4.2), or those of stamps; none:
+	// any key that a certificate vouches for.
+	Pins []string
+	// Method is "post", "get" or "", the same as "post"; "" for what is not asked over HTTP.
+	Method string
+}
+
+// Bootstrap is [bootstrap] in the file: how servers that are given by name are found.
+type Bootstrap struct {
+	// Servers are asked for addresses, in order of preference. Each of them is given by an
+	// address, or has Addresses. Empty: none, and every server by name has Addresses.
+	Servers []Server
+	// File is where the last good addresses are kept, "" for nowhere.
+	File string
 }
 
 // Cache is [cache] in the file.
@@ -120,6 +150,9 @@ type Cache struct {
 	// StaleFor is how long after its end of life an answer may still be served while no
 	// upstream can be reached (RFC 8767); 0 turns that off.
 	StaleFor time.Duration
+	// Snapshot is the path of the file that keeps the answers from one run to the next, ""
+	// for none. It needs StaleFor.
+	Snapshot string
 }
 
 // List is a blocklist or allowlist, [[list]] in the file.
@@ -181,7 +214,7 @@ func Default() *Config {
 				netip.MustParsePrefix("fd30:30:30::1/128"),
 			},
 		},
-		DNS: DNS{Addresses: addrs("10.30.30.30", "fd30:30:30::30")},
+		DNS: DNS{Addresses: addrs("10.30.30.30", "fd30:30:30::30"), ClientSubnet: SubnetStrip},
 		// Two providers, so that one outage or one blocked address is not the end of DNS.
 		// Encrypted first; the plain servers answer where port 443 or TLS is broken.
 		Upstreams: []Upstream{{

@@ -74,27 +74,55 @@ servers = [
   { url = "https://192.0.2.1/q?k=v" },
   { addresses = ["192.0.2.2", "2001:db8::2"], url = "https://dns.example:8443/dns-query" },
   { url = "UDP://ns.example", addresses = ["127.0.0.1"] },
+  "tls://192.0.2.1:443",
+  "system",
+  "quic://192.0.2.1",
+  "sdns://AgcAAAAAAAAABzkuOS45LjkADWRucy5xdWFkOS5uZXQKL2Rucy1xdWVyeQ",
+  { url = "h3://192.0.2.1/q", method = "get" },
+  { url = "tls://192.0.2.1", pins = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] },
 ]
 domains = []
 ca_file = "ca.pem"
+case_randomization = true
 name = "mine"
 `, func(c *Config) {
-			c.Upstreams = []Upstream{{Name: "mine", Strategy: "failover", Via: "direct", CAFile: "ca.pem", Servers: []Server{
+			c.Upstreams = []Upstream{{Name: "mine", Strategy: "failover", Via: "direct", CAFile: "ca.pem", CaseRandomization: true, Servers: []Server{
 				{URL: "udp://192.0.2.1:5353"},
 				{URL: "tcp://[2001:db8::1]"},
 				{URL: "https://192.0.2.1/q?k=v"},
 				{URL: "https://dns.example:8443/dns-query", Addresses: addrs("192.0.2.2", "2001:db8::2")},
 				{URL: "UDP://ns.example", Addresses: addrs("127.0.0.1")},
+				{URL: "tls://192.0.2.1:443"},
+				{URL: "system"},
+				{URL: "quic://192.0.2.1"},
+				{URL: "https://dns.quad9.net/dns-query", Addresses: addrs("9.9.9.9")},
+				{URL: "h3://192.0.2.1/q", Method: "get"},
+				{URL: "tls://192.0.2.1", Pins: []string{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}},
 			}}}
+		}},
+		{"bootstrap", "[[upstream]]\nservers = [\"tls://dns.example\"]\n[bootstrap]\nservers = [\"udp://192.0.2.1\", { url = \"tls://b.example\", addresses = [\"192.0.2.2\"] }]\nfile = \"a.json\"\n", func(c *Config) {
+			c.Upstreams = []Upstream{{Name: "default", Strategy: "failover", Via: "direct", Servers: []Server{{URL: "tls://dns.example"}}}}
+			c.Bootstrap = Bootstrap{Servers: []Server{{URL: "udp://192.0.2.1"}, {URL: "tls://b.example", Addresses: addrs("192.0.2.2")}}, File: "a.json"}
 		}},
 		{"servers as tables", "[[upstream]]\n[[upstream.servers]]\nurl = \"udp://192.0.2.1\"\n[[upstream.servers]]\nurl = \"tcp://192.0.2.1\"\n", func(c *Config) {
 			c.Upstreams = []Upstream{{Name: "default", Strategy: "failover", Via: "direct", Servers: []Server{{URL: "udp://192.0.2.1"}, {URL: "tcp://192.0.2.1"}}}}
+		}},
+		{"split DNS", "[[upstream]]\nname = \"office\"\nservers = [\"udp://10.0.0.53\"]\ndomains = [\"Corp.Example.\", \"=host.example\", \"bücher.example\", \"10.in-addr.arpa\", \"192.168.0.0/16\"]\n" +
+			"[[upstream]]\nservers = [\"udp://192.0.2.1\"]\nstrategy = \"fastest\"\n", func(c *Config) {
+			c.Upstreams = []Upstream{
+				{Name: "office", Strategy: "failover", Via: "direct", Servers: []Server{{URL: "udp://10.0.0.53"}}, Domains: []Domain{
+					{"corp.example", false}, {"host.example", true}, {"xn--bcher-kva.example", false}, {"10.in-addr.arpa", false}, {"168.192.in-addr.arpa", false}}},
+				{Name: "default", Strategy: "fastest", Via: "direct", Servers: []Server{{URL: "udp://192.0.2.1"}}},
+			}
 		}},
 		{"cache", "[cache]\nmax_bytes = \"2 GB\"\nstale_for = \"1h30m\"\n", func(c *Config) {
 			c.Cache = Cache{MaxBytes: 2e9, StaleFor: 90 * time.Minute}
 		}},
 		{"cache in bytes", "[cache]\nmax_bytes = 1048576\nstale_for = \"0s\"\n", func(c *Config) {
 			c.Cache = Cache{MaxBytes: 1 << 20}
+		}},
+		{"snapshot", "[cache]\nsnapshot = \"cache.bin\"\n[dns]\nclient_subnet = \"pass\"\n", func(c *Config) {
+			c.Cache.Snapshot, c.DNS.ClientSubnet = "cache.bin", SubnetPass
 		}},
 		{"list alone", "[[list]]\nname = \"ads\"\npath = \"a.txt\"\n", func(c *Config) {
 			c.Lists = []List{{Name: "ads", Path: "a.txt", Format: "auto", Action: "block", Subdomains: true}}
@@ -180,6 +208,7 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "etc")
 	c, err := Parse(filepath.Join(dir, "tundns.toml"), []byte(`
 wireguard.config = "wg/wg0.conf"
+cache.snapshot = "cache"
 [[upstream]]
 servers = ["https://192.0.2.1/q"]
 ca_file = "../ca.pem"
@@ -194,6 +223,7 @@ path = '`+filepath.Join(dir, "b.txt")+"'\n"))
 	}
 	for _, tt := range []struct{ got, want string }{
 		{c.WireGuard.Config, filepath.Join(dir, "wg", "wg0.conf")},
+		{c.Cache.Snapshot, filepath.Join(dir, "cache")},
 		{c.Upstreams[0].CAFile, filepath.Join(filepath.Dir(dir), "ca.pem")},
 		{c.Lists[0].Path, filepath.Join(dir, "a.txt")},
 		{c.Lists[1].Path, filepath.Join(dir, "b.txt")},

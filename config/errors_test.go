@@ -12,6 +12,7 @@ func TestParseErrors(t *testing.T) {
 		list = "[[list]]\nname = \"ads\"\npath = \"a\"\n" // three lines
 		kids = "[[group]]\nname = \"kids\"\n"
 	)
+	pin := "sha256/" + strings.Repeat("A", 43) + "="
 	server := func(url string) string { return "upstream = [{servers = ['" + url + "']}]" } // the URL is at 1:25
 	for _, tt := range []struct {
 		text string
@@ -30,8 +31,8 @@ func TestParseErrors(t *testing.T) {
 		{"cashe = 1", []string{`1:1: unknown key "cashe"; did you mean "cache"?`}},
 		{"[Cache]\nx = 1", []string{`1:2: unknown key "Cache"; did you mean "cache"?`}},
 		{"\ufeff [ cashe.x ]", []string{`1:4: unknown key "cashe"; did you mean "cache"?`}},
-		{"colour = 1", []string{`1:1: unknown key "colour"; the keys are mode, tun, wireguard, dns, upstream, cache, list, group, metrics`}},
-		{strings.Repeat("cache", 30) + " = 1", []string{`1:1: unknown key "` + strings.Repeat("cache", 20) + `"…; the keys are mode, tun, wireguard, dns, upstream, cache, list, group, metrics`}},
+		{"colour = 1", []string{`1:1: unknown key "colour"; the keys are mode, tun, wireguard, dns, upstream, bootstrap, cache, list, group, metrics`}},
+		{strings.Repeat("cache", 30) + " = 1", []string{`1:1: unknown key "` + strings.Repeat("cache", 20) + `"…; the keys are mode, tun, wireguard, dns, upstream, bootstrap, cache, list, group, metrics`}},
 		{"[tun]\n \"adresses\" = []", []string{`2:2: unknown key "adresses" in [tun]; did you mean "addresses"?`}},
 		{"tun.mtu.x = 1", []string{`1:5: mtu must be a whole number of bytes, not a table`}},
 		{up + "server = []\nservers = [\"udp://192.0.2.1\"]", []string{`2:1: unknown key "server" in an upstream group; did you mean "servers"?`}},
@@ -77,6 +78,8 @@ func TestParseErrors(t *testing.T) {
 
 		// dns.
 		{"[dns]\nhijack = true", []string{`2:10: hijack = true is not supported in this version; set it to false, and let programs ask the virtual addresses`}},
+		{"[dns]\nclient_subnet = \"yes\"", []string{`2:17: client_subnet "yes" is not known; use "strip" or "pass"`}},
+		{"[cache]\nsnapshot = \"x\"\nstale_for = \"0s\"", []string{`2:12: snapshot is of no use with stale_for = "0s": after a restart all of it is stale; remove one of them`}},
 		{"[dns]\nhijack = \"yes\"", []string{`2:10: hijack must be true or false, not a string`}},
 		{"[dns]\naddresses = []", []string{`2:13: addresses is empty; tundns needs a virtual address to answer at, like 10.30.30.30`}},
 		{"[dns]\naddresses = \"10.0.0.1\"", []string{`2:13: addresses must be a list of addresses in square brackets, not a string`}},
@@ -101,18 +104,30 @@ func TestParseErrors(t *testing.T) {
 		{up, []string{`1:3: this upstream group has no servers; add: servers = ["udp://192.0.2.1"]`}},
 		{up + "servers = []", []string{`2:11: servers is empty; name at least one, like "udp://192.0.2.1"`}},
 		{up + "servers = \"udp://192.0.2.1\"", []string{`2:11: servers must be a list of servers in square brackets, not a string`}},
-		{up + "servers = [\"udp://192.0.2.1\"]\n" + up + "name = 5", []string{`3:3: a second upstream group is not supported in this version; put all servers into the first one, in order of preference`}},
-		{up + "servers = [\"udp://192.0.2.1\"]\nname = \"my servers\"\nstrategy = \"fastest\"\nvia = \"tunnel\"\ndomains = [\"corp.example\"]", []string{
+		{up + "servers = [\"udp://192.0.2.1\"]\n" + up + "name = 5", []string{
+			`3:3: this upstream group has no servers; add: servers = ["udp://192.0.2.1"]`,
+			`3:3: a second upstream group without domains; put its servers into the first one, in order of preference, or say what it answers for: domains = ["corp.example"]`,
+			`4:8: name must be a name in quotes, not a number`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\n" + up + "servers = [\"udp://192.0.2.1\"]\ndomains = [\"corp.example\"]", []string{
+			`3:3: there is an upstream group "default" already; give this one a name of its own`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\ndomains = [\"corp.example\"]", []string{
+			`1:3: every upstream group has domains; add one without, to answer for all other names`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\n" + up + "name = \"a\"\nservers = [\"udp://10.30.30.30\"]\ndomains = [\"10.0.0.0/8\", \"a.example\"]\n" +
+			up + "name = \"b\"\nservers = [\"udp://192.0.2.1\"]\ndomains = [\"=a.example\", \"A.example.\", \"10.in-addr.arpa\"]", []string{
+			`5:12: 10.30.30.30 is both a virtual address and the upstream server "udp://10.30.30.30"; tundns would ask itself`,
+			`10:26: domain "a.example" is given twice`,
+			`10:40: domain "10.in-addr.arpa" is given twice`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\nname = \"my servers\"\nstrategy = \"fastest\"\nvia = \"tunnel\"", []string{
 			`3:8: name "my servers" must be 1 to 63 letters, digits, '-', '_' or '.'`,
-			`4:12: strategy "fastest" is not supported in this version; use "failover"`,
-			`5:7: via "tunnel" is not supported in this version; use "direct"`,
-			`6:11: domains is not supported in this version; remove it, and this upstream group answers for all names`}},
+			`5:7: via "tunnel" is not supported in this version; use "direct"`}},
 		{up + "servers = [\"udp://192.0.2.1\"]\nstrategy = \"random\"\nvia = 5\ndomains = \"x\"\nname = []", []string{
-			`3:12: strategy "random" is not known; use "failover"`,
+			`3:12: strategy "random" is not known; use "failover" or "fastest"`,
 			`4:7: via must be "direct" in quotes, not a number`,
 			`5:11: domains must be a list of domains in square brackets, not a string`,
 			`6:8: name must be a name in quotes, not a list`}},
-		{up + "servers = [\"udp://192.0.2.1\"]\nca_file = \"ca.pem\"", []string{`3:11: ca_file is for https servers, and this upstream group has none; remove it`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\nca_file = \"ca.pem\"", []string{`3:11: ca_file is for encrypted servers, and this upstream group has none; remove it`}},
+		{up + "servers = [\"tcp://192.0.2.1\"]\ncase_randomization = true", []string{`3:22: case_randomization is for udp servers, and this upstream group has none; remove it`}},
+		{up + "servers = [\"udp://192.0.2.1\"]\ncase_randomization = \"yes\"", []string{`3:22: case_randomization must be true or false, not a string`}},
 		{up + "servers = [\"https://192.0.2.1/q\"]\nca_file = \"a\\u0000b\"", []string{`3:11: ca_file has a NUL byte in it`}},
 		{up + "servers = [{ addresses = [\"192.0.2.1\"] }, 5, { url = 5 }]", []string{
 			`2:12: this server has no url; add: url = "https://192.0.2.1/dns-query"`,
@@ -126,16 +141,31 @@ func TestParseErrors(t *testing.T) {
 			`2:84: 192.0.2.1 is given twice`}},
 		{up + "servers = [{ url = \"udp://192.0.2.1\", addresses = [\"192.0.2.2\"] }]", []string{`2:20: server "udp://192.0.2.1" has an address for a host already; remove addresses`}},
 		{up + "servers = [{ url = \"udp://ns.example\", addresses = [\"10.30.30.30\"] }]", []string{`2:20: 10.30.30.30 is both a virtual address and the upstream server "udp://ns.example"; tundns would ask itself`}},
+		{up + "servers = [{ url = \"tls://192.0.2.1\", pins = [] }]", []string{`2:46: pins is empty; name a key, or leave pins out`}},
+		{up + "servers = [{ url = \"tls://192.0.2.1\", pins = [\"sha256/AAAA\", 5] }]", []string{
+			`2:47: pin "sha256/AAAA" is not sha256/ and 44 characters: the base64 form of a public key's SHA-256`,
+			`2:62: each item of pins must be a pin in quotes, not a number`}},
+		{up + "servers = [{ url = \"udp://192.0.2.1\", pins = [\"" + pin + "\"] }]", []string{`2:20: server "udp://192.0.2.1" is not encrypted, so it has no key to pin; remove pins`}},
 		{server("udp://[fd30:30:30::30]"), []string{`1:25: fd30:30:30::30 is both a virtual address and the upstream server "udp://[fd30:30:30::30]"; tundns would ask itself`}},
-		{server("https://dns.example/dns-query"), []string{`1:25: server "https://dns.example/dns-query" has a name for a host, and tundns cannot ask itself for its address; a bootstrap address is needed: { url = "https://dns.example/dns-query", addresses = ["192.0.2.1"] } with the server's own`}},
+		{server("https://dns.example/dns-query"), []string{`1:25: server "https://dns.example/dns-query" has a name for a host, and tundns cannot ask itself for its address; a bootstrap address is needed: { url = "https://dns.example/dns-query", addresses = ["192.0.2.1"] } with the server's own, or servers in [bootstrap] to ask for it`}},
 		{server("192.0.2.1"), []string{`1:25: server "192.0.2.1" has no scheme; write "udp://192.0.2.1"`}},
 		{server("192.0.2.1:53"), []string{`1:25: server "192.0.2.1:53" has no scheme; write "udp://192.0.2.1:53"`}},
 		{server("2001:db8::1"), []string{`1:25: server "2001:db8::1" has no scheme; write "udp://[2001:db8::1]"`}},
-		{server("dns.example"), []string{`1:25: server "dns.example" has no scheme; it begins with udp://, tcp:// or https://`}},
+		{server("dns.example"), []string{`1:25: server "dns.example" has no scheme; it begins with udp://, tcp://, tls://, quic://, https://, h3:// or sdns://`}},
 		{server("udp://2001:db8::1"), []string{`1:25: server "udp://2001:db8::1" has an IPv6 address without brackets; write "udp://[2001:db8::1]"`}},
 		{server("udp://192.0.2.1 "), []string{`1:25: server "udp://192.0.2.1 " is not a URL, like udp://192.0.2.1, tcp://[2001:db8::1]:53 or https://dns.example/dns-query`}},
-		{server("tls://192.0.2.1"), []string{`1:25: server "tls://192.0.2.1" has a scheme that is not supported in this version; use udp, tcp or https`}},
-		{server("http://192.0.2.1/q"), []string{`1:25: server "http://192.0.2.1/q" has an unknown scheme; use udp, tcp or https`}},
+		{up + "servers = [{ url = \"system\", addresses = [\"192.0.2.1\"] }]", []string{`2:20: server "system" is what the host says; remove addresses, pins and method`}},
+		{server("sdns://AQ"), []string{`1:25: stamp is for DNSCrypt, which is not supported; use one for DNS over HTTPS, TLS or QUIC`}},
+		{server("sdns://AA"), []string{`1:25: stamp ends too early`}},
+		{server("sdns://AAcAAAAAAAAACzEwLjMwLjMwLjMw"), []string{`1:25: 10.30.30.30 is both a virtual address and the upstream server "udp://10.30.30.30"; tundns would ask itself`}},
+		{up + "servers = [{ url = \"sdns://AgcAAAAAAAAABzkuOS45LjkADWRucy5xdWFkOS5uZXQKL2Rucy1xdWVyeQ\", addresses = [\"9.9.9.9\"] }]", []string{`2:20: the stamp has an address already; remove addresses`}},
+		{up + "servers = [{ url = \"sdns://AgcAAAAAAAAABzkuOS45LjkADWRucy5xdWFkOS5uZXQKL2Rucy1xdWVyeQ\", pins = [\"" + pin + "\"] }]", []string{`2:20: a stamp has pins of its own; remove pins`}},
+		{server("quic://192.0.2.1/x"), []string{`1:25: server "quic://192.0.2.1/x" must end after the host and port; a path is for https`}},
+		{server("h3://192.0.2.1"), []string{`1:25: server "h3://192.0.2.1" has no path; most servers have /dns-query`}},
+		{up + "servers = [{ url = \"https://192.0.2.1/q\", method = \"put\" }]", []string{`2:52: method "put" is not known; use "post" or "get"`}},
+		{up + "servers = [{ url = \"tls://192.0.2.1\", method = \"get\" }]", []string{`2:20: server "tls://192.0.2.1" is not asked over HTTP, so it has no method; remove it`}},
+		{server("tls://192.0.2.1/x"), []string{`1:25: server "tls://192.0.2.1/x" must end after the host and port; a path is for https`}},
+		{server("http://192.0.2.1/q"), []string{`1:25: server "http://192.0.2.1/q" has an unknown scheme; use udp, tcp, tls, quic, https, h3 or sdns, or "system" for the host's own servers`}},
 		{server("udp://"), []string{`1:25: server "udp://" has no host`}},
 		{server("udp://:53"), []string{`1:25: server "udp://:53" has no host`}},
 		{server("udp://me@192.0.2.1"), []string{`1:25: server "udp://me@192.0.2.1" has a user name in it, which no server of this kind takes`}},
@@ -145,13 +175,23 @@ func TestParseErrors(t *testing.T) {
 		{server("udp://192.0.2.1/"), []string{`1:25: server "udp://192.0.2.1/" must end after the host and port; a path is for https`}},
 		{server("tcp://192.0.2.1?x"), []string{`1:25: server "tcp://192.0.2.1?x" must end after the host and port; a path is for https`}},
 		{server("https://192.0.2.1/q#x"), []string{`1:25: server "https://192.0.2.1/q#x" has a fragment (#), which is never sent to a server`}},
-		{server("https://192.0.2.1/q{?dns}"), []string{`1:25: server "https://192.0.2.1/q{?dns}" is a template; tundns sends POST, so remove the part in braces`}},
+		{server("https://192.0.2.1/q{?dns}"), []string{`1:25: server "https://192.0.2.1/q{?dns}" is a template; remove the part in braces, and choose with method = "get" or "post"`}},
 		{server("https://192.0.2.1"), []string{`1:25: server "https://192.0.2.1" has no path; most servers have /dns-query`}},
 		{server("udp://255.255.255.255"), []string{`1:25: server "udp://255.255.255.255" names a host that is in 240.0.0.0/4, which is no one's`}},
 		{server("udp://192.0.2.300"), []string{`1:25: server "udp://192.0.2.300" has a host that is neither an address nor a name`}},
 		{server("udp://" + strings.Repeat("a.", 127) + "b"), []string{`1:25: server "udp://` + strings.Repeat("a.", 47) + `"… has a host that is neither an address nor a name`}},
 		{server("udp://a..b"), []string{`1:25: server "udp://a..b" has a host that is neither an address nor a name`}},
-		{server("x" + strings.Repeat("é", 60)), []string{`1:25: server "x` + strings.Repeat("é", 49) + `"… has no scheme; it begins with udp://, tcp:// or https://`}},
+		{server("x" + strings.Repeat("é", 60)), []string{`1:25: server "x` + strings.Repeat("é", 49) + `"… has no scheme; it begins with udp://, tcp://, tls://, quic://, https://, h3:// or sdns://`}},
+
+		// bootstrap.
+		{"[bootstrap]\nservers = \"udp://192.0.2.1\"\nfile = 1", []string{
+			`2:11: servers must be a list of servers in square brackets, not a string`,
+			`3:8: file must be a path in quotes, not a number`}},
+		{"[bootstrap]\nfile = \"addresses.json\"", []string{`2:8: file is where servers of [bootstrap] keep what they say; add: servers = ["udp://192.0.2.1"]`}},
+		{"[bootstrap]\nservers = [\"system\", \"udp://10.30.30.30\", \"tls://dns.example\"]", []string{
+			`2:12: the host's own servers may be tundns itself one day; name other ones by their addresses`,
+			`2:22: 10.30.30.30 is both a virtual address and the bootstrap server "udp://10.30.30.30"; tundns would ask itself`,
+			`2:43: server "tls://dns.example" has a name for a host, and tundns cannot ask itself for its address; a bootstrap address is needed: { url = "tls://dns.example", addresses = ["192.0.2.1"] } with the server's own, or servers in [bootstrap] to ask for it`}},
 
 		// cache.
 		{"[cache]\nmax_bytes = \"64 MB/s\"\nstale_for = \"1 day\"", []string{

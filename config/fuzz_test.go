@@ -29,6 +29,7 @@ func FuzzParse(f *testing.F) {
 		"[[list]]\nname = \"a\"\npath = \"a\"\n[[group]]\nname = \"k\"\nclients = [\"10.0.0.0/8\", \"fd00::/8\"]\nlists = [\"a\"]\nblock_with = \"::\"",
 		"[cache]\nmax_bytes = 1_048_576\nstale_for = '0s'\n[metrics]\nlisten = \":9153\"",
 		"x = 1979-05-27T07:32:00Z\ny = 1e5\nz = inf\nw = \"\"\"\n\u00e9\\u00e9\"\"\"",
+		"[[upstream]]\nservers = [\"udp://192.0.2.1\"]\n[[upstream]]\nname = \"o\"\ndomains = [\"=a.example\", \"10.0.0.0/9\"]\nservers = [\"udp://192.0.2.1\"]",
 		"x = 99999999999999999999", "\x00", "[", "=", "x = [", "x = {a = 1, a = 2}", "#\r", "x = \"\xff\"",
 	} {
 		f.Add([]byte(text))
@@ -97,13 +98,29 @@ func checkConfig(t *testing.T, c *Config) {
 			bad(a)
 		}
 	}
-	if len(c.Upstreams) != 1 || len(c.Upstreams[0].Servers) == 0 || len(c.Upstreams[0].Domains) > 0 {
-		bad(c.Upstreams)
-	}
-	for _, s := range c.Upstreams[0].Servers {
-		if s.addr().IsValid() == (len(s.Addresses) > 0) {
-			bad(s)
+	rest, names, domains := 0, map[string]bool{}, map[Domain]bool{}
+	for _, u := range c.Upstreams {
+		if names[u.Name] || len(u.Servers) == 0 {
+			bad(u)
 		}
+		names[u.Name] = true
+		if len(u.Domains) == 0 {
+			rest++
+		}
+		for _, domain := range u.Domains {
+			if domains[domain] {
+				bad(domain)
+			}
+			domains[domain] = true
+		}
+		for _, s := range u.Servers {
+			if s.addr().IsValid() == (len(s.Addresses) > 0) {
+				bad(s)
+			}
+		}
+	}
+	if rest != 1 {
+		bad(c.Upstreams)
 	}
 	lists := map[string]bool{}
 	for _, l := range c.Lists {

@@ -49,9 +49,12 @@ type decoder struct {
 	// to those in conf, or empty where conf has the default; the rest is -1 then.
 	own, virtual []int // of the items of tun.addresses and dns.addresses
 	ownAt, mtuAt int
-	serverAt     []int  // of the URLs of the upstream group's servers
-	listener     string // host of metrics.listen
+	serverAt     [][]int // of the URLs of the upstream groups' servers
+	bootstrapAt  []int   // of the URLs of the bootstrap's servers
+	listener     string  // host of metrics.listen
 	listenerAt   int
+
+	routed map[Domain]bool // the domains of the upstream groups so far
 }
 
 // fail records a problem at an offset.
@@ -85,6 +88,7 @@ func (d *decoder) file(root *node) {
 		field{"wireguard", d.wireguard},
 		field{"dns", d.dns},
 		field{"upstream", d.upstreams},
+		field{"bootstrap", d.bootstrap},
 		field{"cache", d.cache},
 		field{"list", d.lists},
 		field{"group", d.noValue},

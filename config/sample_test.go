@@ -50,6 +50,8 @@ func TestSampleExamples(t *testing.T) {
 	}
 	want := Default()
 	want.Mode = ModeClient
+	want.Upstreams = append(want.Upstreams, Upstream{Name: "office", Strategy: "failover", Via: "direct", Servers: []Server{{URL: "udp://10.0.0.53"}},
+		Domains: []Domain{{"corp.example", false}, {"intranet.example", true}, {"10.in-addr.arpa", false}}})
 	want.WireGuard.Config = filepath.Join("..", "contrib", "wg0.conf")
 	want.Lists = []List{{Name: "ads", Path: filepath.Join("..", "contrib", "lists", "ads.txt"), Format: "auto", Action: "block", Subdomains: true}}
 	want.Groups = []Group{
@@ -63,7 +65,7 @@ func TestSampleExamples(t *testing.T) {
 
 // Whatever key the parser knows, the sample has, but for those that are only refused.
 func TestSampleIsComplete(t *testing.T) {
-	refused := map[string]bool{"domains": true, "url": true}
+	refused := map[string]bool{"url": true}
 	sample := sampleExamples(t)
 	for header, text := range map[string]string{
 		"":             "nonsense = 1",
@@ -71,6 +73,7 @@ func TestSampleIsComplete(t *testing.T) {
 		"[wireguard]":  "[wireguard]\nnonsense = 1",
 		"[dns]":        "[dns]\nnonsense = 1",
 		"[[upstream]]": "[[upstream]]\nservers = [\"udp://192.0.2.1\"]\nnonsense = 1",
+		"[bootstrap]":  "[bootstrap]\nnonsense = 1",
 		"[cache]":      "[cache]\nnonsense = 1",
 		"[[list]]":     "[[list]]\nname = \"a\"\npath = \"a\"\nnonsense = 1",
 		"[[group]]":    "[[group]]\nname = \"default\"\nnonsense = 1",
@@ -86,12 +89,16 @@ func TestSampleIsComplete(t *testing.T) {
 		}
 		section := sample
 		if header != "" {
-			_, section, ok = strings.Cut(sample, "\n"+header+"\n")
-			if !ok {
+			parts := strings.Split(sample, "\n"+header+"\n")
+			if len(parts) == 1 {
 				t.Errorf("the sample has no %s", header)
 				continue
 			}
-			section, _, _ = strings.Cut(section, "\n[")
+			section = ""
+			for _, part := range parts[1:] {
+				part, _, _ = strings.Cut(part, "\n[")
+				section += part + "\n"
+			}
 		}
 		for key := range strings.SplitSeq(keys, ", ") {
 			found := regexp.MustCompile(`(?m)^(` + key + ` = |\[\[?` + key + `\]\]?$)`).MatchString(section)

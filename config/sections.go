@@ -20,10 +20,19 @@ func (d *decoder) wireguard(n *node) {
 }
 
 func (d *decoder) cache(n *node) {
+	snapshotAt := -1
 	d.table(n, "[cache]",
 		field{"max_bytes", func(n *node) { d.size(n, &d.conf.Cache.MaxBytes) }},
 		field{"stale_for", func(n *node) { d.duration(n, &d.conf.Cache.StaleFor, maxStale) }},
+		field{"snapshot", func(n *node) {
+			if d.path(n, &d.conf.Cache.Snapshot); d.conf.Cache.Snapshot != "" {
+				snapshotAt = n.at
+			}
+		}},
 	)
+	if snapshotAt >= 0 && d.conf.Cache.StaleFor == 0 {
+		d.fail(snapshotAt, "snapshot is of no use with stale_for = \"0s\": after a restart all of it is stale; remove one of them")
+	}
 }
 
 func (d *decoder) tun(n *node) {
@@ -88,6 +97,11 @@ func (d *decoder) dns(n *node) {
 			var hijack bool
 			if d.boolean(n, &hijack); hijack {
 				d.fail(n.at, "hijack = true is not supported in this version; set it to false, and let programs ask the virtual addresses")
+			}
+		}},
+		field{"client_subnet", func(n *node) {
+			if text, ok := d.choice(n, []string{SubnetStrip, SubnetPass}); ok {
+				d.conf.DNS.ClientSubnet = text
 			}
 		}},
 	)
