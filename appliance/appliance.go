@@ -79,6 +79,10 @@ func Start(o Options) (a *Appliance, err error) {
 	c := o.Config
 	a.metrics = telemetry.New(o.Version)
 	a.cache = cache.New(cache.Options{MaxBytes: c.Cache.MaxBytes, StaleFor: c.Cache.StaleFor})
+	if path := c.Cache.Snapshot; path != "" {
+		a.loadSnapshot(path)
+		a.onClose(func() { a.saveSnapshot(path) }) // the last of all: nobody asks any more
+	}
 	rules, err := compile(a.ctx, c, a.metrics, nil)
 	if err != nil {
 		return a, err

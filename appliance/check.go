@@ -49,7 +49,7 @@ func Explain(ctx context.Context, c *config.Config, client netip.Addr, host stri
 	e := r.policy.Explain(client, name)
 	fmt.Fprintln(w, e)
 	if e.Verdict.Action != policy.Block {
-		fmt.Fprintf(w, "answer: that of the upstreams")
+		fmt.Fprintf(w, "answer: that of %s", r.answering(name))
 		if e.Verdict.Action == policy.None {
 			fmt.Fprintf(w, ", unless it leads to a name that is blocked")
 		}
@@ -80,4 +80,12 @@ func Explain(ctx context.Context, c *config.Config, client netip.Addr, host stri
 	}
 	fmt.Fprintln(w)
 	return nil
+}
+
+// answering says which upstream group is asked for name, and why.
+func (r *ruleset) answering(name dnswire.Name) string {
+	if route := r.routes.Find(name); route != nil {
+		return fmt.Sprintf("upstream group %s, by its domain %s", route.Group, route)
+	}
+	return "upstream group " + r.config.Upstreams[defaultUpstream(r.config)].Name
 }

@@ -2,7 +2,9 @@ package appliance
 
 import (
 	"fmt"
+	"io"
 	"reflect"
+	"slices"
 	"time"
 
 	"tundns/config"
@@ -36,8 +38,13 @@ func (a *Appliance) Reload() (err error) {
 	}
 	a.current.Store(next)
 	a.resolver.Swap(next.state())
-	if next.upstreams != old.upstreams {
-		a.retire(old.upstreams)
+	for _, g := range old.upstreams {
+		if !slices.Contains(next.upstreams, g) {
+			a.retire(g)
+		}
+	}
+	if b := old.bootstrap; b != nil && b != next.bootstrap {
+		a.retire(b)
 	}
 	for _, key := range fixed(old.config, c) {
 		a.log.Warn("a changed setting takes effect at the next start", "setting", key)
@@ -47,8 +54,9 @@ func (a *Appliance) Reload() (err error) {
 	return nil
 }
 
-// retire closes upstreams when the queries under way can have ended.
-func (a *Appliance) retire(g *upstream.Group) {
+// retire closes an upstream group, or what finds its servers, when the queries
+// under way can have ended.
+func (a *Appliance) retire(g io.Closer) {
 	a.running.Go(func() {
 		select {
 		case <-time.After(upstream.Budget):
@@ -68,7 +76,7 @@ func fixed(old, c *config.Config) []string {
 		{"mode", old.Mode == c.Mode},
 		{"tun", reflect.DeepEqual(old.TUN, c.TUN)},
 		{"wireguard", old.WireGuard == c.WireGuard},
-		{"dns", reflect.DeepEqual(old.DNS, c.DNS)},
+		{"dns.addresses", reflect.DeepEqual(old.DNS.Addresses, c.DNS.Addresses)},
 		{"cache", old.Cache == c.Cache},
 		{"metrics.listen", old.Metrics == c.Metrics},
 	} {
@@ -79,8 +87,8 @@ func fixed(old, c *config.Config) []string {
 	return keys
 }
 
-// difference tells what a reload changed, for the log: rules by list and
-// whether upstreams are new.
+// difference tells what a reload changed, for the log: rules by list and which
+// upstream groups are new.
 func difference(old, next *ruleset) []any {
 	before := make(map[string]int)
 	for _, r := range old.reports {
@@ -100,8 +108,10 @@ func difference(old, next *ruleset) []any {
 	for name := range before {
 		out = append(out, name, "gone")
 	}
-	if old.upstreams != next.upstreams {
-		out = append(out, "upstreams", "new")
+	for i, g := range next.upstreams {
+		if !slices.Contains(old.upstreams, g) {
+			out = append(out, "upstream group "+next.config.Upstreams[i].Name, "new")
+		}
 	}
 	return out
 }

@@ -2,10 +2,6 @@ package appliance
 
 import (
 	"context"
-	"crypto/x509"
-	"fmt"
-	"os"
-	"reflect"
 
 	"tundns/blocklists"
 	"tundns/config"
@@ -21,40 +17,60 @@ type ruleset struct {
 	set       *blocklists.Set
 	reports   []blocklists.Report
 	policy    *policy.Policy
-	upstreams *upstream.Group
+	bootstrap *upstream.Bootstrap // nil without servers for it
+	upstreams []*upstream.Group   // parallel to config.Upstreams
+	routes    *resolver.Routes
 }
 
-// compile builds a ruleset from c. It keeps old's upstreams, with their
-// connections and what is known of them, when nothing about them changed.
+// compile builds a ruleset from c. It keeps those of old's upstream groups, with
+// their connections and what is known of them, about which nothing changed.
 func compile(ctx context.Context, c *config.Config, observer upstream.Observer, old *ruleset) (*ruleset, error) {
 	r, err := compilePolicy(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if old != nil && reflect.DeepEqual(old.config.Upstreams, c.Upstreams) && c.Upstreams[0].CAFile == "" {
-		r.upstreams = old.upstreams
-		return r, nil
+	if r.bootstrap, err = openBootstrap(c, observer, old); err != nil {
+		return nil, err
 	}
-	r.upstreams, err = openUpstreams(c, observer)
+	if r.upstreams, err = openUpstreams(c, observer, r.bootstrap, old); err != nil {
+		if r.bootstrap != nil && (old == nil || r.bootstrap != old.bootstrap) {
+			r.bootstrap.Close()
+		}
+		return nil, err
+	}
+	r.routes, err = resolver.NewRoutes(routes(c, r.upstreams)) // as before, now with the groups
 	return r, err
 }
 
-// compilePolicy builds the part of a ruleset that needs no network.
+// compilePolicy builds the part of a ruleset that needs no network: its routes
+// have names of upstream groups alone.
 func compilePolicy(ctx context.Context, c *config.Config) (*ruleset, error) {
 	r := &ruleset{config: c}
 	var err error
 	if r.set, r.reports, err = blocklists.Load(ctx, sources(c)); err != nil {
 		return nil, err
 	}
-	r.policy, err = policy.New(r.set, clientGroups(c))
+	if r.policy, err = policy.New(r.set, clientGroups(c)); err != nil {
+		return nil, err
+	}
+	r.routes, err = resolver.NewRoutes(routes(c, nil))
 	return r, err
 }
 
 func (r *ruleset) state() resolver.State {
-	return resolver.State{Policy: r.policy, Upstream: r.upstreams}
+	i := defaultUpstream(r.config)
+	return resolver.State{Policy: r.policy, Upstream: r.upstreams[i], Group: r.config.Upstreams[i].Name, Routes: r.routes,
+		PassSubnet: r.config.DNS.ClientSubnet == config.SubnetPass}
 }
 
-func (r *ruleset) close() { r.upstreams.Close() }
+func (r *ruleset) close() {
+	for _, g := range r.upstreams {
+		g.Close()
+	}
+	if r.bootstrap != nil {
+		r.bootstrap.Close()
+	}
+}
 
 // sources are the lists to load: the configured ones, or the starter list.
 func sources(c *config.Config) []blocklists.Source {
@@ -86,45 +102,4 @@ func clientGroups(c *config.Config) []policy.ClientGroup {
 		out = append(out, cg)
 	}
 	return out
-}
-
-// openUpstreams makes the upstream group. It connects to nothing yet.
-func openUpstreams(c *config.Config, observer upstream.Observer) (*upstream.Group, error) {
-	u := c.Upstreams[0]
-	roots, err := caPool(u.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	var transports []upstream.Transport
-	for _, s := range u.Servers {
-		t, err := upstream.NewTransport(upstream.Server{URL: s.URL, Addresses: s.Addresses}, roots)
-		if err != nil {
-			for _, t := range transports {
-				t.Close()
-			}
-			return nil, err
-		}
-		transports = append(transports, t)
-	}
-	return upstream.NewGroup(upstream.Options{Name: u.Name, Transports: transports, Observer: observer}), nil
-}
-
-// caPool is the system's roots with those of a PEM file added; nil, the
-// system's roots, without a file.
-func caPool(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("ca_file: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool() // a system without roots; the file's are enough
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca_file: %s holds no PEM certificate", file)
-	}
-	return pool, nil
 }

@@ -12,6 +12,7 @@ import (
 	"tundns/config"
 	"tundns/dnswire"
 	"tundns/policy"
+	"tundns/resolver"
 )
 
 // write makes files in a new folder, from "name", "content" pairs, and returns
@@ -124,23 +125,89 @@ func TestCAFile(t *testing.T) {
 
 func TestUpstreamsAreKeptWhenTheyDoNotChange(t *testing.T) {
 	ctx := context.Background()
-	c := config.Default()
-	old, err := compile(ctx, c, nil, nil)
+	office := config.Upstream{Name: "office", Servers: []config.Server{{URL: "udp://192.0.2.53"}}, Strategy: "failover", Domains: []config.Domain{{Name: "corp.example"}}}
+	with := func(groups ...config.Upstream) *config.Config {
+		c := config.Default()
+		c.Upstreams = append(groups, c.Upstreams...)
+		return c
+	}
+	old, err := compile(ctx, with(office), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer old.close()
-	same, err := compile(ctx, config.Default(), nil, old)
-	if err != nil || same.upstreams != old.upstreams {
-		t.Errorf("upstreams were replaced: %v", err)
+	moved := office
+	moved.Domains = []config.Domain{{Name: "other.example"}}
+	fewer := with(office)
+	fewer.Upstreams[1].Servers = fewer.Upstreams[1].Servers[1:]
+	fast := office
+	fast.Strategy = "fastest"
+	for _, tt := range []struct {
+		name string
+		c    *config.Config
+		kept []int // place in old of each group, -1 for a new one
+	}{
+		{"nothing changed", with(office), []int{0, 1}},
+		{"other domains", with(moved), []int{0, 1}},
+		{"one group less", with(), []int{1}},
+		{"one server less", fewer, []int{0, -1}},
+		{"another strategy", with(fast), []int{-1, 1}},
+	} {
+		next, err := compile(ctx, tt.c, nil, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept []int
+		for _, g := range next.upstreams {
+			i := slices.Index(old.upstreams, g)
+			if kept = append(kept, i); i < 0 {
+				g.Close()
+			}
+		}
+		if !slices.Equal(kept, tt.kept) {
+			t.Errorf("%s: kept %v, want %v", tt.name, kept, tt.kept)
+		}
 	}
-	c2 := config.Default()
-	c2.Upstreams[0].Servers = c2.Upstreams[0].Servers[1:]
-	other, err := compile(ctx, c2, nil, old)
-	if err != nil || other.upstreams == old.upstreams {
-		t.Fatalf("upstreams were kept: %v", err)
+}
+
+func TestRoutesOfConfiguration(t *testing.T) {
+	c := parse(t, t.TempDir(), `
+[[upstream]]
+name = "office"
+domains = ["corp.example", "10.0.0.0/8"]
+servers = ["udp://192.0.2.53"]
+[[upstream]]
+name = "rest"
+servers = ["udp://192.0.2.1", "udp://192.0.2.53"]
+`)
+	r, err := compile(t.Context(), c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	other.close()
+	defer r.close()
+	st := r.state()
+	if st.Group != "rest" || st.Upstream != resolver.Exchanger(r.upstreams[1]) {
+		t.Errorf("default group %s", st.Group)
+	}
+	for name, want := range map[string]string{"a.corp.example": "office", "4.3.2.10.in-addr.arpa": "office", "example": ""} {
+		found := st.Routes.Find(dnswire.MustName(name))
+		if (found == nil) != (want == "") || found != nil && (found.Group != want || found.Upstream != resolver.Exchanger(r.upstreams[0])) {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+	// A server in two groups is one line in the metrics.
+	if s := states(r.upstreams); len(s) != 2 || s[0].Upstream != "udp://192.0.2.53" || s[1].Upstream != "udp://192.0.2.1" {
+		t.Errorf("%+v", s)
+	}
+	for name, want := range map[string]string{
+		"www.corp.example": "upstream group office, by its domain corp.example",
+		"example.com":      "upstream group rest,",
+	} {
+		var out strings.Builder
+		if err := Explain(t.Context(), c, netip.MustParseAddr("10.0.0.1"), name, dnswire.TypeA, &out); err != nil || !strings.Contains(out.String(), "answer: that of "+want) {
+			t.Errorf("%s: %v %s", name, err, out.String())
+		}
+	}
 }
 
 func TestFixedSettings(t *testing.T) {

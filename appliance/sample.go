@@ -1,8 +1,11 @@
 package appliance
 
 import (
+	"slices"
+
 	"tundns/cache"
 	"tundns/datapath"
+	"tundns/resolver/upstream"
 	"tundns/telemetry"
 )
 
@@ -18,6 +21,7 @@ func (a *Appliance) sample(emit telemetry.Emit) {
 	}
 	emit(telemetry.CacheHits, float64(c.Stale), "stale")
 	emit(telemetry.CacheMisses, float64(c.Misses))
+	emit(telemetry.CacheRefreshes, float64(c.Refreshes))
 
 	rules := a.current.Load()
 	for _, r := range rules.reports {
@@ -26,7 +30,7 @@ func (a *Appliance) sample(emit telemetry.Emit) {
 		emit(telemetry.ListLoadDuration, r.Took.Seconds(), r.List)
 	}
 	emit(telemetry.PolicyBytes, float64(rules.set.Bytes()))
-	for _, s := range rules.upstreams.State() {
+	for _, s := range states(rules.upstreams) {
 		up := 1.0
 		if s.Open {
 			up = 0
@@ -35,6 +39,25 @@ func (a *Appliance) sample(emit telemetry.Emit) {
 		emit(telemetry.UpstreamLatency, s.Latency.Seconds(), s.Upstream)
 	}
 	sampleDatapath(a.filter.Stats(), emit)
+}
+
+// states are those of the groups' servers, one for each server: one that is in
+// several groups is down when it is so in any, and as slow as in the worst.
+func states(groups []*upstream.Group) []upstream.State {
+	var all []upstream.State
+	for _, g := range groups {
+		for _, s := range g.State() {
+			i := slices.IndexFunc(all, func(o upstream.State) bool { return o.Upstream == s.Upstream })
+			if i < 0 {
+				all = append(all, s)
+				continue
+			}
+			all[i].Open = all[i].Open || s.Open
+			all[i].Latency = max(all[i].Latency, s.Latency)
+			all[i].InFlight += s.InFlight
+		}
+	}
+	return all
 }
 
 func sampleDatapath(s datapath.Stats, emit telemetry.Emit) {

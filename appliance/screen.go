@@ -21,8 +21,12 @@ func (a *Appliance) Screen(w io.Writer) {
 	if c.Mode == config.ModeClient {
 		fmt.Fprintf(w, "tunnel:    WireGuard client, %s\n", c.WireGuard.Config)
 	}
-	for i, s := range c.Upstreams[0].Servers {
-		fmt.Fprintf(w, "%-10s %s\n", heading("upstreams:", i), s.URL)
+	lines := 0
+	for _, u := range c.Upstreams {
+		for _, s := range u.Servers {
+			fmt.Fprintf(w, "%-10s %s%s\n", heading("upstreams:", lines), s.URL, scope(u.Domains))
+			lines++
+		}
 	}
 	for i, l := range r.reports {
 		source := l.Path
@@ -48,6 +52,17 @@ func (a *Appliance) Screen(w io.Writer) {
 		fmt.Fprintf(w, "warning:   %s\n", warning)
 	}
 	fmt.Fprintf(w, "try:       dig @%s example.com\n", c.DNS.Addresses[0])
+}
+
+// scope says which names a server is asked for, "" for all that are left.
+func scope(domains []config.Domain) string {
+	switch len(domains) {
+	case 0:
+		return ""
+	case 1:
+		return " for " + domains[0].String()
+	}
+	return fmt.Sprintf(" for %s and %d more", domains[0], len(domains)-1)
 }
 
 func heading(text string, i int) string {

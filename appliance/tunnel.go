@@ -29,10 +29,10 @@ func tunnelOptions(c *config.Config) (tunnel.Options, *wgquick.Config, error) {
 	return opts, wg, err
 }
 
-// bootstrap resolves the name of a WireGuard endpoint. It asks the upstreams
-// straight: past cache and policy, which could hold a stale or blocked address
-// of the very peer that the tunnel needs, and never through the tunnel's own
-// DNS.
+// bootstrap resolves the name of a WireGuard endpoint. It asks the default
+// upstream group straight: past cache and policy, which could hold a stale or
+// blocked address of the very peer that the tunnel needs, past routes, whose
+// servers may be behind the tunnel, and never through the tunnel's own DNS.
 func (a *Appliance) bootstrap(ctx context.Context, host string) (netip.Addr, error) {
 	name, err := dnswire.ParseName(host)
 	if err != nil {
@@ -40,7 +40,7 @@ func (a *Appliance) bootstrap(ctx context.Context, host string) (netip.Addr, err
 	}
 	for _, typ := range []uint16{dnswire.TypeA, dnswire.TypeAAAA} {
 		query := dnswire.AppendQuestion(nil, 0, dnswire.FlagRD, dnswire.Question{Name: name, Type: typ, Class: dnswire.ClassIN})
-		rep, err := a.current.Load().upstreams.Exchange(ctx, query)
+		rep, err := a.current.Load().state().Upstream.Exchange(ctx, query)
 		if err != nil {
 			return netip.Addr{}, err
 		}

@@ -74,10 +74,18 @@ func (a *Appliance) rewatch() {
 // files are what a reload reads.
 func files(c *config.Config) []string {
 	var out []string
-	for _, f := range append([]string{c.File, c.Upstreams[0].CAFile}, paths(c.Lists)...) {
+	for _, f := range slices.Concat([]string{c.File}, caFiles(c.Upstreams), paths(c.Lists)) {
 		if f != "" {
 			out = append(out, filepath.Clean(f))
 		}
+	}
+	return out
+}
+
+func caFiles(groups []config.Upstream) []string {
+	var out []string
+	for _, u := range groups {
+		out = append(out, u.CAFile)
 	}
 	return out
 }

@@ -28,11 +28,13 @@ func (o Outcome) String() string {
 // Answer is the result of a query. It is immutable once a Handler returned it.
 type Answer struct {
 	// Message is a reply in wire form: one uncompressed question and no OPT
-	// record. Of its header only rcode, AA, AD and the counts mean anything.
+	// record. Of its header only rcode, AA, TC, AD and the counts mean anything.
 	Message []byte
 	// Errors are the Extended DNS Errors for clients with EDNS.
 	Errors  []dnswire.EDE
 	Outcome Outcome
+
+	subnet string // the data of the EDNS Client Subnet option that came with it
 }
 
 // Rcode returns the answer's response code.
@@ -59,12 +61,19 @@ const (
 // flags and letter case, cut to limit bytes with TC when it is longer (RFC 2181
 // section 9), with an OPT record if the client sent one.
 func appendReply(dst []byte, q *Query, a *Answer, limit int) []byte {
-	var buf [2 * (dnswire.MaxEDEText + 6)]byte
+	var buf [keepaliveLen + 2*(dnswire.MaxEDEText+6)]byte
 	options := buf[:0]
 	optLen := 0
 	if q.EDNS {
+		if q.keepalive {
+			options = dnswire.AppendOption(options, dnswire.OptionKeepalive, keepaliveTimeout[:])
+		}
+		if a.subnet != "" {
+			options = dnswire.AppendOption(options, dnswire.OptionECS, []byte(a.subnet))
+		}
+		others := len(options)
 		for _, e := range a.Errors {
-			if len(options) > cap(buf[:])/2 {
+			if len(options)-others > dnswire.MaxEDEText+6 {
 				break // two errors say enough; the rest would eat the answer's room
 			}
 			options = dnswire.AppendEDE(options, e)
@@ -74,7 +83,7 @@ func appendReply(dst []byte, q *Query, a *Answer, limit int) []byte {
 	start := len(dst)
 	dst = append(dst, a.Message...)
 	msg := dst[start:]
-	flags := dnswire.Flags(msg)&(dnswire.FlagAA|dnswire.FlagAD|0xF) | dnswire.FlagQR | dnswire.FlagRA | q.echo()
+	flags := dnswire.Flags(msg)&(dnswire.FlagAA|dnswire.FlagTC|dnswire.FlagAD|0xF) | dnswire.FlagQR | dnswire.FlagRA | q.echo()
 	if !q.AD && !q.DO {
 		flags &^= dnswire.FlagAD // RFC 6840 section 5.8
 	}

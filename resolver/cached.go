@@ -18,13 +18,25 @@ const staleAfter = 1800 * time.Millisecond
 // when the stages below fail or take longer than staleAfter (RFC 8767).
 func (r *Resolver) fromCache(next Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, q *Query) (*Answer, error) {
+		if q.subnet != "" {
+			if q.NoWait {
+				return nil, ErrWait
+			}
+			return next.Resolve(ctx, q)
+		}
 		if q.lookup == nil {
 			l := r.cache.Get(q.key())
 			q.lookup = &l
 		}
 		l := q.lookup
+		if l.Failure.Found() && !l.Fresh.Found() && r.outages.due(q.key().Group, time.Now()) {
+			refresh(ctx, q, next) // are the servers back?
+		}
 		switch {
 		case l.Fresh.Found():
+			if l.Refresh {
+				refresh(ctx, q, next)
+			}
 			return &Answer{Message: l.Fresh.AppendAged(nil), Errors: l.Fresh.Errors(), Outcome: Cached}, nil
 		case l.Failure.Found() && l.Stale.Found():
 			return r.stale(l.Stale), nil
@@ -46,6 +58,13 @@ func (r *Resolver) fromCache(next Handler) Handler {
 		}
 		return a, err
 	})
+}
+
+// refresh starts a flight for q, which keeps its answer, and does not wait for it.
+func refresh(ctx context.Context, q *Query, next Handler) {
+	again := q.detached()
+	again.refresh = true
+	next.Resolve(ctx, again)
 }
 
 // stale is the answer from an expired entry, marked as such (RFC 8914 section
@@ -70,6 +89,7 @@ func (r *Resolver) keep(next Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, q *Query) (*Answer, error) {
 		a, err := next.Resolve(ctx, q)
 		switch {
+		case q.subnet != "": // for one network only
 		case err == nil:
 			r.cache.Put(q.key(), a.Message, a.Errors)
 		case !errors.Is(err, context.Canceled): // our own end is no upstream's failure

@@ -27,10 +27,16 @@ type flight struct {
 	err    error
 }
 
-// flights are the resolutions under way, by what the upstream is asked.
+// flightKey is what the upstream is asked.
+type flightKey struct {
+	cache.Key
+	subnet string
+}
+
+// flights are the resolutions under way.
 type flights struct {
 	mu     sync.Mutex
-	m      map[cache.Key]*flight // guarded by mu
+	m      map[flightKey]*flight // guarded by mu
 	closed bool                  // guarded by mu
 }
 
@@ -50,6 +56,9 @@ func (r *Resolver) coalesce(next Handler) Handler {
 		if err != nil {
 			return nil, err
 		}
+		if q.refresh {
+			return nil, ErrWait
+		}
 		select {
 		case <-f.done:
 			return f.answer, f.err
@@ -61,28 +70,41 @@ func (r *Resolver) coalesce(next Handler) Handler {
 
 // join returns the flight for q's question, which it starts when there is none.
 func (r *Resolver) join(q *Query, next Handler) (*flight, error) {
-	key := q.key()
+	key := flightKey{q.key(), q.subnet}
 	r.flights.mu.Lock()
 	defer r.flights.mu.Unlock()
 	if r.flights.closed {
 		return nil, errClosed
 	}
 	if f := r.flights.m[key]; f != nil {
-		r.observer.Coalesced()
+		if !q.refresh {
+			r.observer.Coalesced()
+		}
 		return f, nil
+	}
+	if q.refresh && len(r.flights.m) >= maxFlights/2 {
+		return nil, errOverload // it can wait; there are clients who do
+	}
+	if !q.refresh && q.subnet == "" {
+		// A flight stores its answer before it leaves: one that has left since the
+		// cache was asked for q is found here, and nobody is asked twice.
+		if h := r.cache.Fresh(key.Key); h.Found() {
+			f := &flight{done: make(chan struct{}), answer: &Answer{Message: h.AppendAged(nil), Errors: h.Errors(), Outcome: Cached}}
+			close(f.done)
+			return f, nil
+		}
 	}
 	if len(r.flights.m) >= maxFlights {
 		r.observer.Overload("all")
 		return nil, errOverload
 	}
 	if r.flights.m == nil {
-		r.flights.m = make(map[cache.Key]*flight)
+		r.flights.m = make(map[flightKey]*flight)
 	}
 	f := &flight{done: make(chan struct{})}
 	r.flights.m[key] = f
 	// The flight outlives the query, whose fields belong to the server.
-	own := &Query{Question: q.Question, Client: q.Client, Transport: q.Transport, EDNS: q.EDNS, UDPSize: q.UDPSize,
-		DO: q.DO, RD: q.RD, AD: q.AD, CD: q.CD, asked: q.asked, state: q.state}
+	own := q.detached()
 	r.done.Go(func() {
 		ctx, cancel := context.WithTimeout(r.ctx, upstream.Budget)
 		defer cancel()
@@ -99,4 +121,11 @@ func (r *Resolver) join(q *Query, next Handler) (*flight, error) {
 		f.answer, f.err = next.Resolve(ctx, own)
 	})
 	return f, nil
+}
+
+// detached returns a copy of q for a resolution that outlives it.
+func (q *Query) detached() *Query {
+	own := *q
+	own.NoWait, own.lookup = false, nil
+	return &own
 }

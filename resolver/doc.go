@@ -6,6 +6,9 @@
 // checked, freed of what was not asked for and then passed on bit by bit; only
 // answers of our own are built from records.
 //
+// The upstream group that is asked depends on the name (Routes): the default one,
+// or one for some domains, whose failure is nobody else's business.
+//
 // A query that can be read is answered, never dropped in silence: malformed with
 // FORMERR, unsupported with NOTIMP or REFUSED, upstream trouble with SERVFAIL and
 // an Extended DNS Error (RFC 8914), overload with SERVFAIL.

@@ -3,7 +3,7 @@ package resolver
 // pipeline is the way of a query, outermost stage first. Each line says why the
 // stage stands where it does.
 func (r *Resolver) pipeline() Handler {
-	return chain(HandlerFunc(r.forward), // asks the upstream group; all that could be answered here has been
+	return chain(HandlerFunc(r.forward), // asks the upstream group of the name; all that could be answered here has been
 		r.observe,   // first, so that it counts and times every answer, and catches every panic below
 		validate,    // nothing below sees a class or type that we do not resolve
 		r.local,     // our own names are nobody else's to block, cache or forward

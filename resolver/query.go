@@ -42,6 +42,10 @@ type Query struct {
 	id     uint16
 	opcode uint8
 	asked  string // the name as the client wrote it, wire form; its letter case is echoed
+	subnet string // the data of the client's EDNS Client Subnet option
+
+	keepalive bool // the client asks how long it may keep the connection (RFC 7828)
+	refresh   bool // nobody waits for the answer: the cache has one that is about to expire
 
 	received time.Time     // when the server read it
 	state    *State        // what was in force when the query came; one query sees one policy
@@ -57,7 +61,8 @@ func NewQuery(name dnswire.Name, typ uint16, client netip.AddrPort) *Query {
 
 // key is what the upstream's answer to q depends on.
 func (q *Query) key() cache.Key {
-	return cache.Key{Name: q.Question.Name, Type: q.Question.Type, Class: q.Question.Class, DO: q.DO, CD: q.CD}
+	group, _ := q.state.group(q.Question.Name)
+	return cache.Key{Name: q.Question.Name, Type: q.Question.Type, Class: q.Question.Class, DO: q.DO, CD: q.CD, Group: group}
 }
 
 // refusal says how to answer bytes that are no query we resolve.
@@ -91,9 +96,11 @@ func parse(msg []byte, q *Query) refusal {
 	q.CD = flags&dnswire.FlagCD != 0
 	q.UDPSize = minUDP
 	if q.opcode != 0 {
+		q.mirrorOPT(msg)
 		return notImp
 	}
 	if dnswire.QuestionCount(msg) != 1 {
+		q.mirrorOPT(msg)
 		return formErr
 	}
 	question, end, err := dnswire.ReadQuestion(msg)
@@ -123,11 +130,28 @@ func parse(msg []byte, q *Query) refusal {
 		return badVersion
 	}
 	for options := opt.Options; len(options) > 0; {
-		_, _, rest, _, malformed := dnswire.NextOption(options)
+		code, data, rest, _, malformed := dnswire.NextOption(options)
 		if malformed {
 			return formErr
+		}
+		switch {
+		case code == dnswire.OptionECS && q.subnet == "":
+			q.subnet = string(data[:min(len(data), maxSubnet+1)]) // too long stays too long
+		case code == dnswire.OptionKeepalive && q.Transport == TCP: // not over UDP (RFC 7828 section 3.2.1)
+			q.keepalive = true
 		}
 		options = rest
 	}
 	return accepted
+}
+
+// mirrorOPT notes whether msg, of which nothing else is to be read, has an OPT
+// record: the refusal has one then, too (RFC 6891 section 6.1.1).
+func (q *Query) mirrorOPT(msg []byte) {
+	if dnswire.Check(msg) != nil {
+		return
+	}
+	if rr, found, _ := dnswire.FindOPT(msg); found {
+		q.EDNS, q.DO = true, dnswire.ReadOPT(msg, &rr).DO
+	}
 }

@@ -22,7 +22,14 @@ type Exchanger interface {
 // or the new one.
 type State struct {
 	Policy   *policy.Policy // nil blocks nothing
-	Upstream Exchanger
+	Upstream Exchanger      // the default upstream group, for every name that has no route
+	// Group is the name of Upstream. What one group has answered is never
+	// another's answer, so a name whose group changes is asked for anew.
+	Group  string
+	Routes *Routes // split DNS; nil: none
+	// PassSubnet lets EDNS Client Subnet options travel upstream (RFC 7871).
+	// Such queries are neither answered from the cache nor stored there.
+	PassSubnet bool
 }
 
 // Observer is told what happens, for metrics. Its methods are called from many
@@ -57,6 +64,7 @@ type Resolver struct {
 	version  string
 	handler  Handler
 	flights  flights
+	outages  outages
 	ctx      context.Context // ends the flights
 	cancel   context.CancelFunc
 	done     sync.WaitGroup // flights under way
@@ -86,6 +94,9 @@ func (r *Resolver) Swap(s State) State { return *r.state.Swap(&s) }
 func (r *Resolver) Resolve(ctx context.Context, q *Query) (*Answer, error) {
 	if q.state == nil {
 		q.state = r.state.Load()
+	}
+	if !q.state.PassSubnet {
+		q.subnet = ""
 	}
 	return r.handler.Resolve(ctx, q)
 }

@@ -63,10 +63,11 @@ func (s *Server) limit(q *Query) int {
 }
 
 // serve answers msg. What can be answered at once is appended to dst and
-// returned. What has to wait is pending: it goes on in a goroutine that wg
-// counts, which calls later once with the reply, in a buffer of its own. reply
-// is nil and pending false when msg gets no answer. msg is not kept.
-func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPort, t Transport, wg *sync.WaitGroup, later func(reply []byte)) (reply []byte, pending bool) {
+// returned. What has to wait is pending: it goes on in a goroutine that
+// waiting counts, which calls later once with the reply, in a buffer of its own;
+// of a datagram that is pending already nothing more comes. reply is nil and
+// pending false when msg gets no answer. msg is not kept.
+func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPort, t Transport, waiting *pending, later func(reply []byte)) (reply []byte, isPending bool) {
 	q := &Query{Client: client, Transport: t, NoWait: true, received: time.Now()}
 	if r := parse(msg, q); r != accepted {
 		if r == ignored {
@@ -80,13 +81,23 @@ func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPo
 		return appendReply(dst, q, a, s.limit(q)), false
 	}
 	q.NoWait = false
+	if t == UDP && !waiting.first(q) {
+		s.Observer.Coalesced()
+		return nil, true
+	}
 	if scope := s.waiting.enter(client.Addr()); scope != "" {
 		s.Observer.Overload(scope)
+		if t == UDP {
+			waiting.last(q)
+		}
 		s.Observer.Response(Failed.String(), dnswire.RcodeServerFailure, time.Since(q.received))
 		return appendReply(dst, q, failure(q, errOverload), s.limit(q)), false
 	}
-	wg.Go(func() {
+	waiting.Go(func() {
 		defer s.waiting.leave(client.Addr())
+		if t == UDP {
+			defer waiting.last(q)
+		}
 		a, err := s.Handler.Resolve(ctx, q)
 		if err != nil {
 			a = failure(q, err)

@@ -19,6 +19,8 @@ const (
 	// idleTimeout ends a connection on which nothing happens (RFC 7766 section
 	// 6.2.3 wants seconds; clients that keep connections expect ten or so).
 	idleTimeout = 10 * time.Second
+	// keepaliveLen is that of a keepalive option with its head, in bytes.
+	keepaliveLen = 6
 	// messageTimeout is how long one message may take to arrive once it began.
 	messageTimeout = 5 * time.Second
 	// writeTimeout ends a connection whose client does not read its replies.
@@ -31,6 +33,10 @@ const (
 	maxConns       = 1024
 	maxClientConns = 128
 )
+
+// keepaliveTimeout is idleTimeout as a keepalive option has it: in units of 100
+// milliseconds (RFC 7828 section 3.1).
+var keepaliveTimeout = [2]byte{byte(idleTimeout / (100 * time.Millisecond) >> 8), byte(idleTimeout / (100 * time.Millisecond))}
 
 // ServeTCP answers the queries on the connections that l accepts until l is
 // closed or ctx is done, and then closes the connections and waits for their
@@ -133,7 +139,7 @@ func (s *Server) dismiss(c *conn) {
 func (c *conn) serve(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	var later sync.WaitGroup
+	var later pending
 	defer later.Wait()
 	r := bufio.NewReader(c)
 	var in []byte

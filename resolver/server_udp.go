@@ -50,7 +50,8 @@ func (s *Server) ServeUDP(ctx context.Context, pc net.PacketConn) error {
 	// upstream. A second one on a single processor reads while the first writes.
 	workers := max(runtime.GOMAXPROCS(0), 2)
 	errs := make([]error, workers)
-	var wg, later sync.WaitGroup
+	var wg sync.WaitGroup
+	var later pending
 	for i := range workers {
 		wg.Go(func() { errs[i] = s.udpWorker(ctx, c, &later) })
 	}
@@ -62,7 +63,7 @@ func (s *Server) ServeUDP(ctx context.Context, pc net.PacketConn) error {
 	return errors.Join(errs...)
 }
 
-func (s *Server) udpWorker(ctx context.Context, c addrPortConn, later *sync.WaitGroup) error {
+func (s *Server) udpWorker(ctx context.Context, c addrPortConn, later *pending) error {
 	in := make([]byte, dnswire.MaxMessage)
 	out := make([]byte, 0, OurUDPSize+1024)
 	for {

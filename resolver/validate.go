@@ -7,8 +7,9 @@ import (
 )
 
 // validate refuses what is not to be resolved: other classes than IN (CHAOS goes
-// on to our own names), zone transfers and the types that are only about the
-// transport. ANY is answered as RFC 8482 section 4.2 has it.
+// on to our own names), zone transfers, the types that are only about the
+// transport, and malformed client subnets that were to be passed on. ANY is
+// answered as RFC 8482 section 4.2 has it.
 func validate(next Handler) Handler {
 	return HandlerFunc(func(ctx context.Context, q *Query) (*Answer, error) {
 		switch q.Question.Class {
@@ -18,13 +19,16 @@ func validate(next Handler) Handler {
 		}
 		switch q.Question.Type {
 		case dnswire.TypeAXFR, dnswire.TypeIXFR:
-			return reply(q, Refused, dnswire.RcodeRefused, dnswire.EDE{Code: dnswire.EDENotSupported, Text: "zone transfers are not served"}), nil
+			return reply(q, Refused, dnswire.RcodeRefused, dnswire.EDE{Code: dnswire.EDEProhibited, Text: "zone transfers are not served"}), nil
 		case 0, dnswire.TypeOPT, dnswire.TypeTSIG, dnswire.TypeTKEY, dnswire.TypeMAILA, dnswire.TypeMAILB:
 			return reply(q, Refused, dnswire.RcodeRefused, dnswire.EDE{Code: dnswire.EDENotSupported, Text: "this type cannot be asked for"}), nil
 		case dnswire.TypeANY:
 			if q.Question.Class == dnswire.ClassIN {
 				return minimalAny(q), nil
 			}
+		}
+		if q.subnet != "" && !validSubnet(q.subnet) {
+			return reply(q, Invalid, dnswire.RcodeFormatError), nil // RFC 7871 section 6
 		}
 		return next.Resolve(ctx, q)
 	})

@@ -54,7 +54,7 @@ func busy() *Metrics {
 	m.Sample(func(emit Emit) {
 		for _, d := range all {
 			switch d {
-			case CacheMisses, PolicyBytes:
+			case CacheMisses, CacheRefreshes, PolicyBytes:
 				emit(d, 7)
 			case DatapathPackets:
 				emit(d, 7, "from_host", "passed")

@@ -31,6 +31,7 @@ func declare(name, help string, typ prometheus.ValueType, labels []string) *Metr
 // The metrics that are read when they are asked for.
 var (
 	CacheHits      = counter("tundns_cache_hits_total", "Lookups answered by a fresh entry, by kind, and stale answers served.", "kind")
+	CacheRefreshes = counter("tundns_cache_refreshes_total", "Popular entries that were asked for again before they expired.")
 	CacheMisses    = counter("tundns_cache_misses_total", "Lookups without a fresh entry.")
 	CacheEntries   = gauge("tundns_cache_entries", "Entries in the message cache.", "kind")
 	CacheBytes     = gauge("tundns_cache_bytes", "Estimated memory of the entries in the message cache.", "kind")
