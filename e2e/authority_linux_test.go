@@ -76,18 +76,21 @@ func (a *authority) issue(name string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// files writes a certificate and its key for a server that reads them.
-func (a *authority) files(cert tls.Certificate) (certFile, keyFile string) {
+// encryption is a server's certificate and its key, as PEM files.
+type encryption struct{ cert, key string }
+
+// encryption issues a certificate for a name to a server that reads files.
+func (a *authority) encryption(name string) encryption {
 	a.t.Helper()
-	dir := a.t.TempDir()
-	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	dir, cert := a.t.TempDir(), a.issue(name)
+	e := encryption{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	a.write(certFile, "CERTIFICATE", cert.Certificate[0])
-	a.write(keyFile, "PRIVATE KEY", key)
-	return certFile, keyFile
+	a.write(e.cert, "CERTIFICATE", cert.Certificate[0])
+	a.write(e.key, "PRIVATE KEY", key)
+	return e
 }
 
 func (a *authority) write(file, kind string, der []byte) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,8 +25,14 @@ const (
 	// insideVariable marks the process that runs inside the namespaces; its
 	// value is the path of the binary under test.
 	insideVariable = "TUNDNS_E2E_INSIDE"
+	// lookupVariable makes the process a client that looks up the name that is
+	// its value, as programs in Go do.
+	lookupVariable = "TUNDNS_E2E_LOOKUP"
 	// raceVariable asks for a race-detecting binary under plain tests.
 	raceVariable = "TUNDNS_E2E_RACE"
+	// fetchLimit bounds the building of CoreDNS, which takes a minute with its
+	// modules to fetch, and much longer where a network swallows packets.
+	fetchLimit = 5 * time.Minute
 	// moduleRoot is the module's folder, seen from this package.
 	moduleRoot = ".."
 )
@@ -66,7 +74,9 @@ func init() {
 func TestMain(m *testing.M) {
 	flag.Parse()
 	tundns = os.Getenv(insideVariable)
-	switch {
+	switch name := os.Getenv(lookupVariable); {
+	case name != "":
+		os.Exit(lookUp(name))
 	case flag.Lookup("test.list").Value.String() != "":
 		os.Exit(m.Run())
 	case tundns != "":
@@ -103,6 +113,9 @@ func outside(m *testing.M) int {
 	if err := errors.Join(build(path), os.Chmod(dir, 0o755)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
+	}
+	if err := buildCoreDNS(coreDNS(path)); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: without CoreDNS:", err)
 	}
 	inside := exec.Command("/proc/self/exe", os.Args[1:]...)
 	inside.Env = append(os.Environ(), insideVariable+"="+path)
@@ -145,6 +158,23 @@ func build(path string) error {
 	return nil
 }
 
+// coreDNS is where the CoreDNS is that belongs to a binary under test.
+func coreDNS(binary string) string { return filepath.Join(filepath.Dir(binary), "coredns") }
+
+// buildCoreDNS compiles the CoreDNS that serves as an upstream server. It is a
+// module of its own, whose many dependencies no machine must have.
+func buildCoreDNS(path string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, ".")
+	cmd.Dir = "coredns"
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
 // furnish makes the new mount namespace fit to live in. It is process 1 of its
 // PID namespace: when it ends, whatever it started ends too.
 func furnish() error {
@@ -180,6 +210,20 @@ func require(t testing.TB) {
 	if err := readSources(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// need ends a scenario that runs a program, a name or a path, which this machine
+// lacks.
+func need(t testing.TB, program, origin string) {
+	t.Helper()
+	require(t)
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this machine lacks %s (%s)", program, origin)
+	}
+	t.Skipf("this machine lacks %s (%s)", program, origin)
 }
 
 // readSources looks at every source file of the module, so that the go command,

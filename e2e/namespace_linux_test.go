@@ -41,6 +41,9 @@ func newHost(t testing.TB) *host {
 	return h
 }
 
+// in is the same host in another test, a part of the one that made it.
+func (h *host) in(t testing.TB) *host { return &host{t: t, file: h.file} }
+
 // onThread runs f on a thread of its own that ends with f: what f does to its
 // thread is never seen by another goroutine.
 func onThread(f func() error) error {

@@ -35,6 +35,12 @@ func startNSD(h *host, addrs ...netip.Addr) *process {
 	for _, a := range addrs {
 		interfaces += fmt.Sprintf("  ip-address: %v\n", a)
 	}
+	return startNSDWith(h, zoneFile(h.t), interfaces)
+}
+
+// startNSDWith serves a zone; options are lines of nsd.conf's section "server".
+func startNSDWith(h *host, zone, options string) *process {
+	h.t.Helper()
 	p := h.start("nsd", "-d", "-c", writeFile(h.t, "nsd.conf", fmt.Sprintf(`
 server:
 %s  username: ""
@@ -52,7 +58,7 @@ remote-control:
 zone:
   name: "."
   zonefile: "%s"
-`, interfaces, filepath.Join(h.t.TempDir(), "zone.list"), zoneFile(h.t))))
+`, options, filepath.Join(h.t.TempDir(), "zone.list"), zone)))
 	p.await(&p.stderr, `nsd started`)
 	return p
 }
@@ -65,7 +71,12 @@ const dohName = "dns.example"
 // dohName. Every query is a line on its standard error.
 func startUnbound(h *host, ca *authority, addr netip.Addr, zone string) *process {
 	h.t.Helper()
-	cert, key := ca.files(ca.issue(dohName))
+	return startUnboundWith(h, ca.encryption(dohName), addr, zone)
+}
+
+// startUnboundWith is startUnbound with a certificate that is there already.
+func startUnboundWith(h *host, e encryption, addr netip.Addr, zone string) *process {
+	h.t.Helper()
 	p := h.start("unbound", "-d", "-c", writeFile(h.t, "unbound.conf", fmt.Sprintf(`
 server:
   interface: %[1]v@53
@@ -93,7 +104,7 @@ auth-zone:
   for-upstream: no
 remote-control:
   control-enable: no
-`, addr, cert, key, zone)))
+`, addr, e.cert, e.key, zone)))
 	p.await(&p.stderr, `start of service`)
 	return p
 }
