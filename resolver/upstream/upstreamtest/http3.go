@@ -2,6 +2,7 @@ package upstreamtest
 
 import (
 	"crypto/tls"
+	"io"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -42,13 +43,8 @@ func (s *Server) startHTTP3(at netip.AddrPort) error {
 
 // BlockQUIC ends what the server does over UDP, without a word.
 func (s *Server) BlockQUIC() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		if q, ok := c.(quicSocket); ok {
-			q.Close()
-			delete(s.conns, c)
-		}
+	for _, c := range s.kept(func(c io.Closer) bool { _, ok := c.(quicSocket); return ok }) {
+		s.forget(c) // which closes it
 	}
 }
 

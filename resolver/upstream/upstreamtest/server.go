@@ -76,11 +76,14 @@ func (s *Server) URL() string {
 // clients, and waits for the handlers.
 func (s *Server) Stop() {
 	s.mu.Lock()
-	for c := range s.conns {
-		c.Close()
-	}
+	conns := s.conns
 	s.conns = nil
 	s.mu.Unlock()
+	// Without the lock: an http.Server's Close waits for its Accept, which may
+	// be about to keep a connection.
+	for c := range conns {
+		c.Close()
+	}
 	s.wg.Wait()
 }
 
@@ -94,14 +97,27 @@ func (s *Server) Start() {
 
 // Hangup closes the connections that clients have made, but not the listeners.
 func (s *Server) Hangup() {
+	for _, c := range s.kept(func(c io.Closer) bool {
+		switch c.(type) {
+		case *net.TCPConn, quicConn:
+			return true
+		}
+		return false
+	}) {
+		c.Close()
+	}
+}
+
+// kept returns what is registered and wanted.
+func (s *Server) kept(wanted func(io.Closer) bool) (conns []io.Closer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		switch c.(type) {
-		case *net.TCPConn, quicConn:
-			c.Close()
+		if wanted(c) {
+			conns = append(conns, c)
 		}
 	}
+	return conns
 }
 
 func (s *Server) listen(at netip.AddrPort) error {
