@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -165,47 +164,17 @@ func TestDoQPooledConnections(t *testing.T) {
 }
 
 func TestDoQReset(t *testing.T) {
-	hold, held := make(chan struct{}), make(chan struct{})
-	var queries atomic.Int32
-	_, ca, server := doqServer(t, func(query []byte) []byte {
-		if queries.Add(1) == 1 {
-			close(held)
-			<-hold
-		}
-		return testAnswer(query)
+	resetUnderWay(t, func(h upstreamtest.Handler) Transport {
+		_, ca, server := doqServer(t, h)
+		return transport(t, server, ca)
 	})
-	tr := transport(t, server, ca)
-	done := make(chan error)
-	go func() {
-		_, err := tr.Exchange(within(t, enough), testQuery())
-		done <- err
-	}()
-	<-held
-	tr.Reset()
-	if err := <-done; err != nil {
-		t.Errorf("the query in progress: %v", err)
-	}
-	close(hold)
-	exchange(t, tr)
 }
 
 func TestDoQClose(t *testing.T) {
 	s, ca, server := doqServer(t, upstreamtest.Silent)
 	tr := transport(t, server, ca)
 	t.Cleanup(s.Stop) // before the check for leaks: it may wait for the rest of a handshake
-	done := make(chan error)
-	for range 2 {
-		go func() {
-			_, err := tr.Exchange(context.Background(), testQuery())
-			done <- err
-		}()
-	}
-	tr.Close()
-	for range 2 {
-		if err := <-done; err != ErrClosed {
-			t.Errorf("%v", err)
-		}
-	}
+	closeHanging(t, tr)
 	tr.Reset()
 }
 
@@ -252,16 +221,5 @@ func descriptors(t *testing.T) (n int) {
 func BenchmarkDoQ(b *testing.B) {
 	ca := upstreamtest.NewCA(b)
 	s := upstreamtest.NewQUIC(b, ca, testAnswer)
-	tr, err := NewTransport(Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(b.Context(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
 }

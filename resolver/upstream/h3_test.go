@@ -230,24 +230,9 @@ func TestH3Close(t *testing.T) {
 	before := descriptors(t)
 	tr := transport(t, server, ca)
 	t.Cleanup(s.Stop) // before the check for leaks: it may wait for the rest of a handshake
-	done := make(chan error)
-	for range 2 {
-		go func() {
-			_, err := tr.Exchange(context.Background(), testQuery())
-			done <- err
-		}()
-	}
-	tr.Close()
-	for range 2 {
-		if err := <-done; err != ErrClosed {
-			t.Errorf("%v", err)
-		}
-	}
+	closeHanging(t, tr)
 	if n := descriptors(t); n > before {
 		t.Errorf("%d descriptors are left", n-before)
-	}
-	if _, err := tr.Exchange(context.Background(), testQuery()); err != ErrClosed {
-		t.Errorf("after Close: %v", err)
 	}
 	tr.Reset()
 }
@@ -255,16 +240,5 @@ func TestH3Close(t *testing.T) {
 func BenchmarkH3(b *testing.B) {
 	ca := upstreamtest.NewCA(b)
 	s := upstreamtest.NewHTTP3(b, ca, testAnswer)
-	tr, err := NewTransport(Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(b.Context(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/netip"
@@ -230,4 +231,69 @@ func deaf(t *testing.T) netip.AddrPort {
 		<-done
 	})
 	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// closeHanging closes tr while two queries wait: they end, as do later ones.
+func closeHanging(t *testing.T, tr Transport) {
+	t.Helper()
+	done := make(chan error)
+	for range 2 {
+		go func() {
+			_, err := tr.Exchange(context.Background(), testQuery())
+			done <- err
+		}()
+	}
+	tr.Close()
+	for range 2 {
+		if err := <-done; err != ErrClosed {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := tr.Exchange(context.Background(), testQuery()); err != ErrClosed {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// resetUnderWay drops the connections of a transport while a query waits for a
+// server with the given handler: the query is answered over a new one.
+func resetUnderWay(t *testing.T, to func(upstreamtest.Handler) Transport) {
+	t.Helper()
+	hold, held := make(chan struct{}), make(chan struct{})
+	var queries atomic.Int32
+	tr := to(func(query []byte) []byte {
+		if queries.Add(1) == 1 {
+			close(held)
+			<-hold
+		}
+		return testAnswer(query)
+	})
+	done := make(chan error)
+	go func() {
+		_, err := tr.Exchange(within(t, enough), testQuery())
+		done <- err
+	}()
+	<-held
+	tr.Reset()
+	if err := <-done; err != nil {
+		t.Errorf("the query in progress: %v", err)
+	}
+	close(hold)
+	exchange(t, tr)
+}
+
+// benchmarkExchange measures one query at a time.
+func benchmarkExchange(b *testing.B, server Server, roots *x509.CertPool) {
+	b.Helper()
+	tr, err := NewTransport(server, roots)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer tr.Close()
+	query := testQuery()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := tr.Exchange(b.Context(), query); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

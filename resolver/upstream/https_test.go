@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -353,43 +352,14 @@ func TestHTTPSAddresses(t *testing.T) {
 }
 
 func TestHTTPSReset(t *testing.T) {
-	hold, held := make(chan struct{}), make(chan struct{})
-	var queries atomic.Int32
-	_, ca, server := dohServer(t, func(query []byte) []byte {
-		if queries.Add(1) == 1 {
-			close(held)
-			<-hold
-		}
-		return testAnswer(query)
+	resetUnderWay(t, func(h upstreamtest.Handler) Transport {
+		_, ca, server := dohServer(t, h)
+		return transport(t, server, ca)
 	})
-	tr := transport(t, server, ca)
-	done := make(chan error)
-	go func() {
-		_, err := tr.Exchange(within(t, enough), testQuery())
-		done <- err
-	}()
-	<-held
-	tr.Reset()
-	if err := <-done; err != nil {
-		t.Errorf("the query in progress: %v", err)
-	}
-	close(hold)
-	exchange(t, tr)
 }
 
 func BenchmarkHTTPS(b *testing.B) {
 	ca := upstreamtest.NewCA(b)
 	s := upstreamtest.NewHTTPS(b, ca, testAnswer)
-	tr, err := NewTransport(Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(context.Background(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, Server{URL: s.URL(), Addresses: []netip.Addr{s.Addr().Addr()}}, ca.Pool)
 }

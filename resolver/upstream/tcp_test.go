@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -294,22 +293,7 @@ func TestTCPReset(t *testing.T) {
 
 func TestTCPClose(t *testing.T) {
 	tr := transport(t, Server{URL: "tcp://" + deaf(t).String()}, nil)
-	done := make(chan error)
-	for range 2 {
-		go func() {
-			_, err := tr.Exchange(context.Background(), testQuery())
-			done <- err
-		}()
-	}
-	tr.Close()
-	for range 2 {
-		if err := <-done; err != ErrClosed {
-			t.Errorf("%v", err)
-		}
-	}
-	if _, err := tr.Exchange(context.Background(), testQuery()); err != ErrClosed {
-		t.Errorf("after Close: %v", err)
-	}
+	closeHanging(t, tr)
 	tr.Reset()
 }
 
@@ -358,16 +342,5 @@ func TestDialAddresses(t *testing.T) {
 
 func BenchmarkTCP(b *testing.B) {
 	s := upstreamtest.NewDNS(b, testAnswer)
-	tr, err := NewTransport(Server{URL: "tcp://" + s.Addr().String()}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(context.Background(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, Server{URL: "tcp://" + s.Addr().String()}, nil)
 }

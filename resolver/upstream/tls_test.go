@@ -203,16 +203,5 @@ func TestPins(t *testing.T) {
 func BenchmarkTLS(b *testing.B) {
 	ca := upstreamtest.NewCA(b)
 	s := upstreamtest.NewTLS(b, ca, testAnswer)
-	tr, err := NewTransport(dotAt(s.Addr()), ca.Pool)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(b.Context(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, dotAt(s.Addr()), ca.Pool)
 }

@@ -309,16 +309,5 @@ func count(s []uint16, v uint16) (n int) {
 
 func BenchmarkUDP(b *testing.B) {
 	s := upstreamtest.NewDNS(b, testAnswer)
-	tr, err := NewTransport(Server{URL: "udp://" + s.Addr().String()}, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer tr.Close()
-	query := testQuery()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := tr.Exchange(context.Background(), query); err != nil {
-			b.Fatal(err)
-		}
-	}
+	benchmarkExchange(b, Server{URL: "udp://" + s.Addr().String()}, nil)
 }
