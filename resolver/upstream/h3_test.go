@@ -32,12 +32,12 @@ func h3Server(t *testing.T, h upstreamtest.Handler) (*upstreamtest.Server, *upst
 
 func TestH3OnTheWire(t *testing.T) {
 	s, ca, server, _ := h3Server(t, testAnswer)
-	var seen *http.Request
-	var body []byte
+	requests, bodies := make(chan *http.Request, 2), make(chan []byte, 2)
 	s.Wrap(func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			body, _ = io.ReadAll(r.Body)
-			seen = r.Clone(context.Background())
+			body, _ := io.ReadAll(r.Body)
+			requests <- r.Clone(context.Background())
+			bodies <- body
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			h.ServeHTTP(w, r)
 		})
@@ -45,6 +45,7 @@ func TestH3OnTheWire(t *testing.T) {
 	tr := transport(t, server, ca)
 	for range 2 {
 		exchange(t, tr)
+		seen, body := <-requests, <-bodies
 		want := pad(testQuery())
 		dnswire.SetID(want, 0)
 		if !bytes.Equal(body, want) {
