@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
+	"tundns/atomicfile"
 	"tundns/dnswire"
 )
 
@@ -233,25 +233,10 @@ func readErrors(in io.Reader, n int) ([]dnswire.EDE, error) {
 // tells what was asked. The file is replaced in one step, or left as it was. It
 // returns the number of entries.
 func (c *Messages) Save(path string) (n int, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	n, err = c.WriteSnapshot(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	err = atomicfile.Write(path, func(w io.Writer) error {
+		n, err = c.WriteSnapshot(w)
+		return err
+	})
 	return n, err
 }
 

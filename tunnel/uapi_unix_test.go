@@ -88,33 +88,3 @@ func TestWgShow(t *testing.T) {
 		t.Errorf("the socket is still there: %v", err)
 	}
 }
-
-func TestListenUnix(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "wg0.sock")
-
-	// As a killed process leaves it.
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	must(t, err)
-	l.SetUnlinkOnClose(false)
-	must(t, l.Close())
-
-	first, err := listenUnix(path)
-	if err != nil {
-		t.Fatalf("with a leftover in the way: %v", err)
-	}
-	info, err := os.Stat(path)
-	must(t, err)
-	if mode := info.Mode().Perm(); mode != 0o600 {
-		t.Errorf("mode %v, want %v", mode, fs.FileMode(0o600))
-	}
-	if second, err := listenUnix(path); err == nil || !strings.Contains(err.Error(), "another WireGuard answers") {
-		t.Errorf("a second one at the same path: %v, %v", second, err)
-	}
-	must(t, first.Close())
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("closed, the socket is still there: %v", err)
-	}
-	if _, err := listenUnix(filepath.Join(path, "not", "there.sock")); err == nil {
-		t.Error("listening in a directory that does not exist succeeded")
-	}
-}

@@ -109,8 +109,9 @@ func (b *Bootstrap) Close() error {
 	return b.group.Close()
 }
 
-// find returns the addresses of name. It waits for them only when none are known.
-func (b *Bootstrap) find(ctx context.Context, name dnswire.Name) ([]netip.Addr, error) {
+// Find returns the addresses of name: the last ones known, or the ones that the
+// servers give when there are none yet. Addresses of our own are not among them.
+func (b *Bootstrap) Find(ctx context.Context, name dnswire.Name) ([]netip.Addr, error) {
 	if err := b.enter(); err != nil {
 		return nil, err
 	}

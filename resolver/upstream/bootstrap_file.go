@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 
+	"tundns/atomicfile"
 	"tundns/dnswire"
 )
 
@@ -92,31 +92,12 @@ func (b *Bootstrap) save() {
 	b.mu.Unlock()
 	data, err := json.MarshalIndent(file, "", "\t")
 	if err == nil {
-		err = replaceFile(b.file, append(data, '\n'))
+		err = atomicfile.Write(b.file, func(w io.Writer) error {
+			_, err := w.Write(append(data, '\n'))
+			return err
+		})
 	}
 	if err != nil {
 		b.trouble(fmt.Errorf("bootstrap: addresses are not kept: %w", err))
 	}
-}
-
-// replaceFile writes a file that only its owner can read.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -51,7 +51,7 @@ func TestBootstrap(t *testing.T) {
 		defer b.Close()
 		expect := func(asked int64, addrs ...string) {
 			t.Helper()
-			got, err := b.find(t.Context(), testHost)
+			got, err := b.Find(t.Context(), testHost)
 			synctest.Wait()
 			if err != nil || !slices.Equal(got, addrsOf(addrs...)) || server.asked.Load() != asked {
 				t.Errorf("%v, %v after %d queries", got, err, server.asked.Load())
@@ -88,7 +88,7 @@ func TestBootstrapBackoff(t *testing.T) {
 		for i, wait := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, maxRetry, maxRetry} {
 			for _, pause := range []time.Duration{0, wait - time.Millisecond} {
 				time.Sleep(pause)
-				if _, err := b.find(t.Context(), testHost); err == nil || !strings.Contains(err.Error(), "where is dns.test") {
+				if _, err := b.Find(t.Context(), testHost); err == nil || !strings.Contains(err.Error(), "where is dns.test") {
 					t.Fatalf("%v", err)
 				}
 				if n := server.asked.Load(); n != int64(2*(i+1)) {
@@ -98,7 +98,7 @@ func TestBootstrapBackoff(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		server.become(after(0, locates(60, "192.0.2.1")))
-		if got, err := b.find(t.Context(), testHost); err != nil || len(got) != 1 {
+		if got, err := b.Find(t.Context(), testHost); err != nil || len(got) != 1 {
 			t.Errorf("%v, %v after its return", got, err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestBootstrapAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := NewBootstrap(BootstrapOptions{Transports: []Transport{newFake("server", after(0, tt.reply))}, Own: addrsOf("10.30.30.30")})
 			defer b.Close()
-			got, err := b.find(t.Context(), testHost)
+			got, err := b.Find(t.Context(), testHost)
 			if !slices.Equal(got, tt.want) || (err == nil) != (len(tt.want) > 0) {
 				t.Errorf("%v, %v; want %v", got, err, tt.want)
 			}
@@ -152,7 +152,7 @@ func TestBootstrapFile(t *testing.T) {
 		})
 	}
 	b := start(after(0, locates(300, "192.0.2.1", "2001:db8::1")))
-	if _, err := b.find(t.Context(), testHost); err != nil {
+	if _, err := b.Find(t.Context(), testHost); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
@@ -164,7 +164,7 @@ func TestBootstrapFile(t *testing.T) {
 		t.Errorf("%v is left behind", left)
 	}
 	b = start(silent)
-	got, err := b.find(t.Context(), testHost)
+	got, err := b.Find(t.Context(), testHost)
 	if err != nil || !slices.Equal(got, addrsOf("192.0.2.1", "2001:db8::1")) {
 		t.Errorf("%v, %v from the file", got, err)
 	}
@@ -173,7 +173,7 @@ func TestBootstrapFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	b = start(fails(errors.New("broken")))
-	if got, err := b.find(t.Context(), testHost); err == nil {
+	if got, err := b.Find(t.Context(), testHost); err == nil {
 		t.Errorf("%v, which is ourselves", got)
 	}
 	b.Close()
@@ -204,7 +204,7 @@ func TestBootstrapBadFile(t *testing.T) {
 		File:       filepath.Join(dir, "none", "file"),
 		Trouble:    func(err error) { trouble = err },
 	})
-	if _, err := b.find(t.Context(), testHost); err != nil {
+	if _, err := b.Find(t.Context(), testHost); err != nil {
 		t.Error(err)
 	}
 	b.Close()
@@ -219,7 +219,7 @@ func TestBootstrapClose(t *testing.T) {
 		b := NewBootstrap(BootstrapOptions{Transports: []Transport{server}})
 		done := make(chan error)
 		go func() {
-			_, err := b.find(context.Background(), testHost)
+			_, err := b.Find(context.Background(), testHost)
 			done <- err
 		}()
 		synctest.Wait() // until it waits for the server
@@ -227,7 +227,7 @@ func TestBootstrapClose(t *testing.T) {
 		if err := <-done; err == nil {
 			t.Error("an address of a silent server")
 		}
-		if _, err := b.find(t.Context(), testHost); err != ErrClosed {
+		if _, err := b.Find(t.Context(), testHost); err != ErrClosed {
 			t.Errorf("after Close: %v", err)
 		}
 		if !server.closed.Load() {

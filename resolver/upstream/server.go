@@ -207,7 +207,7 @@ func (t *target) setAddresses(s Server, port uint16) error {
 			return err
 		}
 		t.place.find = func(ctx context.Context) (at []netip.AddrPort, err error) {
-			found, err := s.Bootstrap.find(ctx, name)
+			found, err := s.Bootstrap.Find(ctx, name)
 			for _, a := range found {
 				at = append(at, netip.AddrPortFrom(a, port))
 			}
