@@ -1,0 +1,5 @@
+//go:build race
+
+package nametable
+
+func init() { raceDetector = true }
