@@ -24,6 +24,11 @@ func (d *decoder) checkAddresses() {
 		d.checkSubnet(a, at)
 	}
 	d.checkServers(virtual)
+	for i, l := range c.Lists {
+		if _, self := virtual[l.addr()]; self {
+			d.fail(max(d.listAt[i], 0), "%s is a virtual address, where no lists are; tundns would ask itself for list %q", l.addr(), l.Name)
+		}
+	}
 	if a, err := netip.ParseAddr(d.listener); err == nil {
 		if _, taken := virtual[a]; taken {
 			d.fail(d.listenerAt, "listen %s is a virtual address, where metrics are in any case; name an address of the host", a)

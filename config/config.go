@@ -4,7 +4,9 @@
 // it gives. A file is either understood to the last key or refused: unknown keys, wrong
 // types and values that make no sense are errors with file:line:column that say what
 // would be right, all of them at once. What the format has words for but this version
-// cannot do (mode "gateway", lists by URL and others) is refused the same way.
+// cannot do (mode "gateway", clients by the name of a peer and others) is refused the same
+// way. Records of [local] and rules of a [[group]] are kept as [Text]; what they mean is
+// checked by whoever uses them.
 //
 // A program loads a file, sets what its command line overrides, then calls
 // [Config.Validate].
@@ -45,8 +47,10 @@ const (
 // [Load], [Parse] and [Default] return one that the caller owns. Concurrent reads are safe.
 type Config struct {
 	// File is the path it came from, "" for the built-in defaults.
-	File      string
-	Mode      Mode
+	File string
+	Mode Mode
+	// State is the folder for downloaded and compiled lists; "" for the system's own.
+	State     string
 	TUN       TUN
 	WireGuard WireGuard
 	DNS       DNS
@@ -55,14 +59,17 @@ type Config struct {
 	Upstreams []Upstream
 	Bootstrap Bootstrap
 	Cache     Cache
+	Local     Local
 	// Lists have unique names.
 	Lists []List
 	// Groups are the client groups in order of precedence. The last one is always
 	// "default", which takes the clients that match no other group.
-	Groups  []Group
+	Groups []Group
+	// Tests are what the policy has to keep to, before it is put in force.
+	Tests   []Test
 	Metrics Metrics
 
-	given  map[string]position // dotted keys that the file sets, such as "tun.mtu"
+	given  map[string]Position // dotted keys that the file sets, such as "tun.mtu"
 	groups bool                // the file names a client group
 }
 
@@ -93,6 +100,16 @@ type DNS struct {
 	Hijack bool
 	// ClientSubnet is what becomes of clients' EDNS Client Subnet options: "strip" or "pass".
 	ClientSubnet string
+	// Canaries is to answer the names by which browsers and phones find out whether they may
+	// ask somebody else, such as use-application-dns.net, so that they stay; for client
+	// groups that filter.
+	Canaries bool
+	// RebindingProtection is to refuse private addresses in answers from public servers.
+	RebindingProtection bool
+	// RebindingAllow are domains, in lower case and ASCII without a trailing dot, that may
+	// have private addresses all the same, with the names under them. Each is there once; it
+	// is empty without RebindingProtection.
+	RebindingAllow []string
 }
 
 // Upstream is an upstream group, [[upstream]] in the file.
@@ -155,35 +172,6 @@ type Cache struct {
 	Snapshot string
 }
 
-// List is a blocklist or allowlist, [[list]] in the file.
-type List struct {
-	// Name is like that of an upstream group.
-	Name string
-	// Path is the list's file, never "" in this version.
-	Path string
-	// URL is where to fetch the list. Refused in this version, so always "".
-	URL string
-	// Format is "auto", "hosts", "domains" or "adblock".
-	Format string
-	// Action is "block" or "allow".
-	Action string
-	// Subdomains tells whether a bare name in a domain list stands for what is under it too.
-	Subdomains bool
-}
-
-// Group is a client group, [[group]] in the file.
-type Group struct {
-	// Name is like that of an upstream group.
-	Name string
-	// Clients are masked. They are empty exactly for the group "default".
-	Clients []netip.Prefix
-	// Lists are names from Config.Lists; empty: nothing is blocked for this group. Without
-	// the key in the file it holds the names of all lists.
-	Lists []string
-	// BlockWith is "null", "nxdomain", "nodata", "refused" or an IP address.
-	BlockWith string
-}
-
 // Metrics is [metrics] in the file.
 type Metrics struct {
 	// Listen is address:port on the host, or :port for all its addresses; "" for none. The
@@ -214,7 +202,7 @@ func Default() *Config {
 				netip.MustParsePrefix("fd30:30:30::1/128"),
 			},
 		},
-		DNS: DNS{Addresses: addrs("10.30.30.30", "fd30:30:30::30"), ClientSubnet: SubnetStrip},
+		DNS: DNS{Addresses: addrs("10.30.30.30", "fd30:30:30::30"), ClientSubnet: SubnetStrip, Canaries: true},
 		// Two providers, so that one outage or one blocked address is not the end of DNS.
 		// Encrypted first; the plain servers answer where port 443 or TLS is broken.
 		Upstreams: []Upstream{{
@@ -257,11 +245,7 @@ func Load(path string) (*Config, error) {
 // the key in the file, or the file's beginning where the file does not have the key.
 func (c *Config) Validate() error {
 	fail := func(key, message string) error {
-		p, ok := c.given[key]
-		if !ok {
-			p = position{1, 1}
-		}
-		return Errors{{File: c.File, Line: p.line, Column: p.column, Message: message}}
+		return Errors{c.Errorf(c.given[key], "%s", message)}
 	}
 	switch {
 	case c.Mode != ModeDNS && c.Mode != ModeClient:
@@ -275,7 +259,7 @@ func (c *Config) Validate() error {
 }
 
 // IsSet reports whether the file sets the key of a table, such as "mode" or "tun.mtu", be
-// it to the default. Keys inside of [[upstream]], [[list]] and [[group]] are not known to it.
+// it to the default. Keys inside of [[upstream]], [[list]], [[group]] and [[test]] are not known to it.
 func (c *Config) IsSet(key string) bool {
 	_, ok := c.given[key]
 	return ok

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // time zones are known wherever the tests run
 )
 
 func addrs(texts ...string) []netip.Addr {
@@ -28,10 +30,47 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-// exported returns a copy of c without what is not part of the configuration itself.
+// texts returns lines as a configuration has them, but for their places.
+func texts(lines ...string) []Text {
+	var list []Text
+	for _, line := range lines {
+		list = append(list, Text{Value: line})
+	}
+	return list
+}
+
+var everyDay = [7]bool{true, true, true, true, true, true, true}
+
+func zone(t *testing.T, name string) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}
+
+// exported returns a copy of c without what is not part of the configuration itself: places
+// in the file and the like.
 func exported(c *Config) Config {
 	e := *c
 	e.File, e.given, e.groups = "", nil, false
+	bare := func(list []Text) []Text {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i].At = Position{}
+		}
+		return list
+	}
+	e.Local.Records = bare(e.Local.Records)
+	e.Groups = slices.Clone(e.Groups)
+	for i := range e.Groups {
+		e.Groups[i].Rules = bare(e.Groups[i].Rules)
+	}
+	e.Tests = slices.Clone(e.Tests)
+	for i := range e.Tests {
+		e.Tests[i].At = Position{}
+	}
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 
@@ -76,25 +77,51 @@ func parseDomain(text string) (domains []Domain, why string) {
 		return nil, `is an address; for the names of addresses write a network, like "` + netip.PrefixFrom(a, a.BitLen()).String() + `"`
 	}
 	name, exact := strings.CutPrefix(text, "=")
-	switch {
-	case name == "" || name == ".":
+	if name == "" || name == "." {
 		return nil, "is no domain; leave domains out, and the upstream group answers for all names that no other group has"
-	case strings.HasPrefix(name, "*.") || strings.HasPrefix(name, "."):
-		return nil, `must be written "` + strings.TrimLeft(name, "*.") + `", which stands for the names under it as well`
 	}
-	const no = `is not a domain, like "corp.example"`
-	ascii, err := idna.Punycode.ToASCII(name)
-	if err != nil || strings.Contains(name, `\`) {
-		return nil, no
+	if name, why = parseSubtree(name); why != "" {
+		return nil, why
 	}
-	wire, err := dnswire.ParseName(ascii)
-	if err != nil || strings.ContainsAny(wire.Text(), `\*=:/`) || isAddr(wire.Text()) { // "\" is in what had to be escaped
-		return nil, no
+	return []Domain{{name, exact}}, ""
+}
+
+// parseSubtree parses a domain that stands for the names under it as well.
+func parseSubtree(text string) (name, why string) {
+	if bare := strings.TrimLeft(text, "*."); bare != "" && (strings.HasPrefix(text, "*.") || text[0] == '.') {
+		return "", `must be written "` + bare + `", which stands for the names under it as well`
 	}
-	if again, err := idna.Punycode.ToASCII(wire.Text()); err != nil || again != wire.Text() {
-		return nil, no // an "xn--" that is nothing's
+	name, ok := parseName(text)
+	if !ok {
+		return "", `is not a domain, like "corp.example"`
 	}
-	return []Domain{{wire.Text(), exact}}, ""
+	return name, ""
+}
+
+// toASCII maps names in Unicode as programs do that look them up (UTS 46, non-transitional).
+var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// parseName returns the name that text is, in lower case and ASCII, without a trailing dot.
+// It is of letters, digits, '-' and '_', neither the root nor an address.
+func parseName(text string) (name string, ok bool) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
+		var err error
+		if text, err = toASCII.ToASCII(text); err != nil {
+			return "", false
+		}
+	}
+	wire, err := dnswire.ParseName(text)
+	if err != nil || wire == dnswire.Root {
+		return "", false
+	}
+	name = wire.Text()
+	if strings.Trim(name, alphanumeric+"-_.") != "" || isAddr(name) {
+		return "", false
+	}
+	if again, err := idna.Punycode.ToASCII(name); err != nil || again != name {
+		return "", false // an "xn--" that is nothing's
+	}
+	return name, true
 }
 
 // reverse returns the zones in which the addresses of p have their names (RFC 1035 section

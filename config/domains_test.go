@@ -105,7 +105,8 @@ func TestReverseAgainstAddresses(t *testing.T) {
 }
 
 func FuzzDomain(f *testing.F) {
-	for _, text := range []string{"corp.example", "=a", "10.0.0.0/9", "fc00::/7", "*.x", "ü.example", "a\\000b"} {
+	for _, text := range []string{"corp.example", "=a", "10.0.0.0/9", "fc00::/7", "*.x", "ü.example", "a\\000b", "/", "//", "||", "||^", "@@", "@@||^",
+		"*.", ".", "=", "xn--", strings.Repeat("a", 64), strings.Repeat("a.", 128), "a\x00b", "\ufeffa", "a\r\n", "a\x00.\x00b\x00"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

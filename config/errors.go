@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,11 +35,11 @@ type Errors []*Error
 
 // Error returns the errors one to a line.
 func (e Errors) Error() string {
-	lines := make([]string, len(e))
+	texts := make([]string, len(e))
 	for i := range e {
-		lines[i] = e[i].Error()
+		texts[i] = e[i].Error()
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(texts, "\n")
 }
 
 // Unwrap gives the single errors to errors.Is and errors.As.
@@ -52,16 +51,38 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-// position is a place in a file, as in Error.
-type position struct{ line, column int }
+// Position is a place in a file, counted as in [Error]. The zero Position is none.
+type Position struct{ Line, Column int }
 
-// positionOf converts an offset in data.
-func positionOf(data []byte, offset int) position {
-	before := data[:offset]
-	return position{
-		line:   1 + bytes.Count(before, []byte("\n")),
-		column: len(before) - bytes.LastIndexByte(before, '\n'),
+// lines are the offsets at which the lines of a file begin.
+type lines []int
+
+func linesOf(data []byte) lines {
+	l := lines{0}
+	for i, c := range data {
+		if c == '\n' {
+			l = append(l, i+1)
+		}
 	}
+	return l
+}
+
+// position converts an offset.
+func (l lines) position(offset int) Position {
+	line, begins := slices.BinarySearch(l, offset)
+	if begins {
+		line++
+	}
+	return Position{Line: line, Column: offset - l[line-1] + 1}
+}
+
+// Errorf returns an error about what c's file has at a place, or about the file as a whole
+// where that is the zero Position. The message is as with fmt.Sprintf, on one line.
+func (c *Config) Errorf(at Position, format string, args ...any) *Error {
+	if at == (Position{}) {
+		at = Position{1, 1}
+	}
+	return &Error{File: c.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)}
 }
 
 // problem is an Error whose place is still an offset.
@@ -71,7 +92,7 @@ type problem struct {
 }
 
 // report turns problems into Errors, sorted and bounded.
-func report(file string, data []byte, problems []problem) Errors {
+func report(file string, l lines, problems []problem) Errors {
 	slices.SortStableFunc(problems, func(a, b problem) int { return a.at - b.at })
 	if len(problems) > maxErrors {
 		problems = problems[:maxErrors]
@@ -79,8 +100,8 @@ func report(file string, data []byte, problems []problem) Errors {
 	}
 	errs := make(Errors, len(problems))
 	for i, p := range problems {
-		at := positionOf(data, p.at)
-		errs[i] = &Error{File: file, Line: at.line, Column: at.column, Message: p.message}
+		at := l.position(p.at)
+		errs[i] = &Error{File: file, Line: at.Line, Column: at.Column, Message: p.message}
 	}
 	return errs
 }

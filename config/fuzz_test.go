@@ -30,6 +30,12 @@ func FuzzParse(f *testing.F) {
 		"[cache]\nmax_bytes = 1_048_576\nstale_for = '0s'\n[metrics]\nlisten = \":9153\"",
 		"x = 1979-05-27T07:32:00Z\ny = 1e5\nz = inf\nw = \"\"\"\n\u00e9\\u00e9\"\"\"",
 		"[[upstream]]\nservers = [\"udp://192.0.2.1\"]\n[[upstream]]\nname = \"o\"\ndomains = [\"=a.example\", \"10.0.0.0/9\"]\nservers = [\"udp://192.0.2.1\"]",
+		"[[list]]\nname = \"a\"\nurl = \"https://lists.example/a\"\nrefresh = \"1h\"\nformat = \"rpz\"\n[[group]]\nname = \"default\"\n[[group.schedule]]\nlists = [\"a\"]\ndays = [\"sat-mon\"]\nfrom = \"20:00\"\nto = \"07:00\"\ntime_zone = \"UTC\"",
+		"[[group]]\nname = \"default\"\nsafe_search = true\nblocked_types = [\"TYPE65\", \"any\"]\nschedule = [{block = \"nothing\", to = \"00:00\", from = \"00:01\"}, {}]",
+		"[[group]]\nname = \"default\"\nrules = [\"/\", \"//\", \"||\", \"||^\", \"@@\", \"@@||^\", \"*.\", \".\", \"=\", \"xn--\", \"\\u0000\", \"\\ufeff\", \"\\r\\n\", \" x \"]",
+		"state = \"s\"\n[local]\nrecords = [\"a A 192.0.2.1\", '''\n*.a 1 TXT \"b\"''']\nhosts = [\"h\", \"./h\", \"\"]",
+		"[dns]\nrebinding_protection = true\nrebinding_allow = [\"b\u00fccher.example\", \".\", \"*.\", \"xn--\"]\ncanaries = false",
+		"[[test]]\nname = \"a.example\"\ntype = \"https\"\nclient = \"::1\"\nexpect = \"rewritten\"\n[[test]]\nname = \"=\"\nexpect = \"allowed\"",
 		"x = 99999999999999999999", "\x00", "[", "=", "x = [", "x = {a = 1, a = 2}", "#\r", "x = \"\xff\"",
 	} {
 		f.Add([]byte(text))
@@ -56,9 +62,9 @@ func checkErrors(t *testing.T, data []byte, err error) {
 		t.Fatalf("%T with %d errors", err, len(errs))
 	}
 	lines := bytes.Split(bytes.TrimPrefix(data, []byte("\ufeff")), []byte("\n"))
-	last := position{1, 1}
+	last := Position{1, 1}
 	for _, e := range errs {
-		if e.Line < last.line || e.Line == last.line && e.Column < last.column {
+		if e.Line < last.Line || e.Line == last.Line && e.Column < last.Column {
 			t.Fatalf("%d:%d stands after %v", e.Line, e.Column, last)
 		}
 		if e.Line > len(lines) || e.Column > len(lines[e.Line-1])+1 {
@@ -67,7 +73,7 @@ func checkErrors(t *testing.T, data []byte, err error) {
 		if e.Message == "" || strings.ContainsAny(e.Message, "\r\n\x00\x1b") {
 			t.Fatalf("message %q", e.Message)
 		}
-		last = position{e.Line, e.Column}
+		last = Position{e.Line, e.Column}
 	}
 }
 
@@ -124,10 +130,32 @@ func checkConfig(t *testing.T, c *Config) {
 	}
 	lists := map[string]bool{}
 	for _, l := range c.Lists {
-		if l.Name == "" || lists[l.Name] || l.Path == "" || l.URL != "" {
+		if l.Name == "" || lists[l.Name] || (l.Path == "") == (l.URL == "") || (l.URL == "") == (l.Refresh >= minRefresh) || l.Refresh > maxRefresh {
 			bad(l)
 		}
 		lists[l.Name] = true
+	}
+	checkGroups(t, c, lists)
+	if c.StarterList() && (len(c.Lists) > 0 || len(c.Groups) != 1) {
+		bad("starter list")
+	}
+}
+
+// checkGroups checks the promises about client groups and what else is the policy; lists are
+// the names of all lists.
+func checkGroups(t *testing.T, c *Config, lists map[string]bool) {
+	t.Helper()
+	bad := func(what any) {
+		t.Helper()
+		t.Fatalf("%+v\nin %+v", what, c)
+	}
+	checkTexts := func(texts []Text) {
+		t.Helper()
+		for _, text := range texts {
+			if text.Value != strings.TrimSpace(text.Value) || text.Value == "" || strings.ContainsAny(text.Value, "\r\n\x00") || text.At.Line < 1 || text.At.Column < 1 {
+				bad(text)
+			}
+		}
 	}
 	groups := map[string]bool{}
 	for i, g := range c.Groups {
@@ -140,14 +168,40 @@ func checkConfig(t *testing.T, c *Config) {
 				bad(g)
 			}
 		}
+		checkTexts(g.Rules)
+		types := map[uint16]bool{}
+		for _, typ := range g.BlockedTypes {
+			if types[typ] || typ == 0 {
+				bad(g)
+			}
+			types[typ] = true
+		}
+		for _, s := range g.Schedules {
+			if s.Days == [7]bool{} || s.From < 0 || s.From >= endOfDay || s.To < 0 || s.To > endOfDay || s.From == s.To || s.Location == nil || (s.Block == "") != (len(s.Lists) > 0) {
+				bad(s)
+			}
+			for _, name := range s.Lists {
+				if !lists[name] || slices.Contains(g.Lists, name) {
+					bad(s)
+				}
+			}
+		}
 		for _, p := range g.Clients {
 			if !p.IsValid() || p != p.Masked() {
 				bad(g)
 			}
 		}
 	}
-	if c.StarterList() && (len(c.Lists) > 0 || len(c.Groups) != 1) {
-		bad("starter list")
+	checkTexts(c.Local.Records)
+	for _, test := range c.Tests {
+		if again, ok := parseName(test.Name); !ok || again != test.Name || test.Type == 0 || test.Expect == "" || test.At.Line < 1 {
+			bad(test)
+		}
+	}
+	for _, name := range c.DNS.RebindingAllow {
+		if again, ok := parseName(name); !ok || again != name || !c.DNS.RebindingProtection {
+			bad(name)
+		}
 	}
 }
 

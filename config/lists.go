@@ -2,12 +2,23 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+)
 
-	"tundns/spelling"
+const (
+	// minRefresh keeps a list's publisher, who has thousands of readers, from being asked for
+	// nothing: no list of today changes more often than once in an hour.
+	minRefresh = 10 * time.Minute
+	// maxRefresh is 30 days; a list that old lacks most of what it is for.
+	maxRefresh = 30 * 24 * time.Hour
+	// defaultRefresh is how often the large lists are published.
+	defaultRefresh = 24 * time.Hour
 )
 
 // lists decodes [[list]].
@@ -21,7 +32,10 @@ func (d *decoder) lists(n *node) {
 // oneList decodes one list and appends it. seen holds the names so far.
 func (d *decoder) oneList(t *node, seen map[string]bool) {
 	l := List{Format: "auto", Action: "block", Subdomains: true}
-	source, named, subdomains := false, false, -1
+	refresh := defaultRefresh
+	// Places, -1 for what the list does not have.
+	path, from, refreshed, subdomains := -1, -1, -1, -1
+	named := false
 	d.table(t, "a list",
 		field{"name", func(n *node) {
 			named = true
@@ -33,19 +47,21 @@ func (d *decoder) oneList(t *node, seen map[string]bool) {
 			l.Name = text
 		}},
 		field{"path", func(n *node) {
-			d.path(n, &l.Path)
-			source = source || n.kind != unstable.String || n.text != ""
-		}},
-		field{"url", func(n *node) {
-			if text, ok := d.str(n, "a URL"); !ok || text != "" {
-				source = true
-				if ok {
-					d.fail(n.at, "url is not supported in this version; download the list and give its path")
-				}
+			if d.path(n, &l.Path); n.kind != unstable.String || n.text != "" {
+				path = n.at
 			}
 		}},
+		field{"url", func(n *node) {
+			if l.URL = d.listURL(n); n.kind != unstable.String || n.text != "" {
+				from = n.at
+			}
+		}},
+		field{"refresh", func(n *node) {
+			d.duration(n, &refresh, minRefresh, maxRefresh)
+			refreshed = n.at
+		}},
 		field{"format", func(n *node) {
-			if text, ok := d.choice(n, []string{"auto", "hosts", "domains", "adblock"}, "dnsmasq", "unbound", "rpz"); ok {
+			if text, ok := d.choice(n, []string{"auto", "hosts", "domains", "adblock", "dnsmasq", "unbound", "rpz"}); ok {
 				l.Format = text
 			}
 		}},
@@ -65,188 +81,69 @@ func (d *decoder) oneList(t *node, seen map[string]bool) {
 	if !named {
 		d.fail(t.at, `this list has no name; add: name = "ads"`)
 	}
-	if !source {
-		d.fail(t.at, `this list has no path; add: path = "lists/ads.txt"`)
+	switch {
+	case path < 0 && from < 0:
+		d.fail(t.at, `this list has no path and no url; add: path = "lists/ads.txt", or url = "https://lists.example/ads.txt"`)
+	case l.Path != "" && from >= 0:
+		d.fail(max(path, from), "a list has a path or a url, not both; remove one of them")
+	case from >= 0:
+		l.Refresh = refresh
+	case refreshed >= 0:
+		d.fail(refreshed, "refresh is for a list that has a url; one that has a path is read again whenever it changes; remove refresh")
 	}
-	if subdomains >= 0 && (l.Format == "hosts" || l.Format == "adblock") {
+	if subdomains >= 0 && !slices.Contains([]string{"auto", "domains"}, l.Format) {
 		d.fail(subdomains, "subdomains is for bare names, and a list of format %q has none; remove it", l.Format)
 	}
 	d.conf.Lists = append(d.conf.Lists, l)
+	d.listAt = append(d.listAt, from)
 }
 
-// groups decodes [[group]] once all lists are known; e is nil without one.
-func (d *decoder) groups(e *entry) {
-	rest := Default().Groups[0]
-	rest.Lists = d.listNames()
-	var named []Group
-	if e != nil {
-		seen := map[string]bool{}
-		taken := map[netip.Prefix]string{}
-		for _, t := range d.tables(e.value) {
-			d.conf.groups = true
-			if g := d.group(t, seen, taken); g.Name == defaultGroup {
-				rest = g
-			} else {
-				named = append(named, g)
-			}
-		}
+// listURL returns a URL to fetch a list from, "" for none or a wrong one.
+func (d *decoder) listURL(n *node) string {
+	text, ok := d.str(n, "a URL")
+	if !ok || text == "" {
+		return ""
 	}
-	d.conf.Groups = append(named, rest)
-}
-
-// listNames returns the names of all lists, nil without one.
-func (d *decoder) listNames() []string {
-	var names []string
-	for _, l := range d.conf.Lists {
-		if l.Name != "" {
-			names = append(names, l.Name)
-		}
+	if why := wrongListURL(text); why != "" {
+		d.fail(n.at, "url %s %s", quote(text), why)
+		return ""
 	}
-	return names
+	return text
 }
 
-// group decodes one client group. seen holds the names so far, taken the group that each
-// client network belongs to so far.
-func (d *decoder) group(t *node, seen map[string]bool, taken map[netip.Prefix]string) Group {
-	g := Group{Lists: d.listNames(), BlockWith: "null"}
-	var name, clients *node
-	d.table(t, "a group",
-		field{"name", func(n *node) {
-			name = n
-			text, ok := d.label(n)
-			if ok && seen[text] {
-				d.fail(n.at, "group %q is given twice; each has a name of its own", text)
-			}
-			seen[text] = true
-			g.Name = text
-		}},
-		field{"clients", func(n *node) { clients = n }},
-		field{"lists", func(n *node) { g.Lists = d.groupLists(n) }},
-		field{"block_with", func(n *node) {
-			if text, ok := d.blockWith(n); ok {
-				g.BlockWith = text
-			}
-		}},
-	)
+// wrongListURL says why no list is fetched from text, "" if one can be.
+func wrongListURL(text string) string {
+	const example = "https://lists.example/ads.txt"
+	u, err := url.Parse(text)
+	if err != nil {
+		return "is not a URL, like " + example
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
-	case t.kind != unstable.Table:
-	case name == nil:
-		d.fail(t.at, `this group has no name; add: name = "kids"`)
-	case clients == nil && g.Name != defaultGroup && g.Name != "":
-		d.fail(t.at, `group %q has no clients, so it is never used; add: clients = ["10.0.0.7", "10.0.2.0/24"]`, g.Name)
-	case clients != nil && g.Name == defaultGroup:
-		d.fail(clients.at, "group %q takes every client that no other group names; remove clients", defaultGroup)
-	case clients != nil:
-		g.Clients = d.clients(clients, g.Name, taken)
+	case u.Scheme == "http":
+		return "must begin with https://, so that nobody on the way can change the list"
+	case u.Scheme == "file" || u.Scheme == "":
+		return "does not begin with https://; the file of a list is its path"
+	case u.Scheme != "https":
+		return "has a scheme that lists are not fetched by; use https, like " + example
+	case u.Hostname() == "":
+		return "has no host; write one like " + example
+	case u.User != nil:
+		return "has a user name in it, which would show in logs; use a URL without"
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (err != nil || port == 0):
+		return "has a port that is not 1 to 65535"
+	case u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return "has a fragment (#), which is never sent to a server; remove it"
 	}
-	return g
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil {
+		if why := unusable(a); why != "" {
+			return "names a host that " + why
+		}
+	} else if !isName(u.Hostname()) {
+		return "has a host that is neither an address nor a name"
+	}
+	return ""
 }
 
-func (d *decoder) clients(n *node, group string, taken map[netip.Prefix]string) []netip.Prefix {
-	items, ok := d.list(n, "addresses and networks")
-	if ok && len(items) == 0 {
-		d.fail(n.at, "clients is empty, so this group is never used; name an address or a network")
-	}
-	var clients []netip.Prefix
-	for _, item := range items {
-		text, ok := d.item(item, "an address or a network")
-		if !ok {
-			continue
-		}
-		if strings.HasPrefix(text, "peer:") {
-			d.fail(item.at, "client %s is not supported in this version; name the peer's address or network", quote(text))
-			continue
-		}
-		p, ok := parsePrefix(text)
-		switch {
-		case !ok || p.Addr().Is4In6():
-			d.fail(item.at, "client %s is not an address or a network, like 10.0.0.7, 10.0.2.0/24 or fd00::/64", quote(text))
-			continue
-		case p != p.Masked():
-			d.fail(item.at, "client %s has bits set behind its prefix length; write %s for the network, or %s for the one address", p, p.Masked(), p.Addr())
-			continue
-		}
-		if by, first := covering(p, taken); first != "" {
-			d.fail(item.at, "client %s is never looked for here: %s of group %q comes first; move the narrower one up, or remove one", p, by, first)
-			continue
-		}
-		taken[p] = group
-		clients = append(clients, p)
-	}
-	return clients
-}
-
-// covering returns the widest network in taken that contains p, and its group; "" if none does.
-func covering(p netip.Prefix, taken map[netip.Prefix]string) (netip.Prefix, string) {
-	for bits := range p.Bits() + 1 {
-		wider := netip.PrefixFrom(p.Addr(), bits).Masked()
-		if group, ok := taken[wider]; ok {
-			return wider, group
-		}
-	}
-	return netip.Prefix{}, ""
-}
-
-// groupLists returns the names of known lists.
-func (d *decoder) groupLists(n *node) []string {
-	items, ok := d.list(n, "names of lists")
-	if !ok {
-		return nil
-	}
-	known := d.listNames()
-	isKnown := make(map[string]bool, len(known))
-	for _, name := range known {
-		isKnown[name] = true
-	}
-	names := []string{}
-	seen := map[string]bool{}
-	for _, item := range items {
-		text, ok := d.item(item, "the name of a list")
-		switch {
-		case !ok:
-			continue
-		case !isKnown[text]:
-			d.fail(item.at, "there is no list %s; %s", quote(text), d.suggestList(text, known))
-			continue
-		case seen[text]:
-			d.fail(item.at, "list %q is given twice", text)
-			continue
-		}
-		seen[text] = true
-		names = append(names, text)
-	}
-	return names
-}
-
-// suggestList says what to write in place of the unknown list name.
-func (d *decoder) suggestList(name string, known []string) string {
-	switch {
-	case len(known) == 0:
-		return "the file has none; add one with [[list]]"
-	case len(d.problems) > maxErrors:
-		return "" // not to be shown, so not worth a search
-	}
-	if near := spelling.Nearest(name, known); near != "" {
-		return "did you mean \"" + near + "\"?"
-	}
-	return "add it with [[list]], or use " + alternatives(known[:min(len(known), 10)])
-}
-
-// blockWith returns one of the ways to answer for a blocked name.
-func (d *decoder) blockWith(n *node) (string, bool) {
-	ways := []string{"null", "nxdomain", "nodata", "refused"}
-	text, ok := d.str(n, `a word like "null" or an address`)
-	if !ok || slices.Contains(ways, text) {
-		return text, ok
-	}
-	a, err := netip.ParseAddr(text)
-	switch {
-	case err != nil || a.Zone() != "":
-		d.fail(n.at, "block_with %s is not known; use %s, or an IP address", quote(text), alternatives(ways))
-	case a.Is4In6() || a.IsMulticast():
-		d.fail(n.at, "block_with %s; it must be a plain IPv4 or IPv6 address", unusable(a))
-	default:
-		return text, true
-	}
-	return "", false
-}
+// addr returns the host of a valid list's URL if it is an address, else the zero Addr.
+func (l List) addr() netip.Addr { return Server{URL: l.URL}.addr() }

@@ -19,9 +19,9 @@ import (
 // data. The error is of type [Errors].
 func Parse(name string, data []byte) (*Config, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	d := &decoder{conf: Default(), data: data}
+	d := &decoder{conf: Default(), data: data, lines: linesOf(data)}
 	d.conf.File = name
-	d.conf.given = map[string]position{}
+	d.conf.given = map[string]Position{}
 
 	if len(data) > maxFileSize {
 		d.fail(0, "the file is larger than %d bytes; this is not a configuration", maxFileSize)
@@ -33,7 +33,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		d.file(root)
 	}
 	if len(d.problems) > 0 {
-		return nil, report(name, data, d.problems)
+		return nil, report(name, d.lines, d.problems)
 	}
 	return d.conf, nil
 }
@@ -43,6 +43,7 @@ func Parse(name string, data []byte) (*Config, error) {
 type decoder struct {
 	conf     *Config
 	data     []byte
+	lines    lines
 	problems []problem
 
 	// Places of what the file gives and later checks look at together. Slices are parallel
@@ -53,6 +54,12 @@ type decoder struct {
 	bootstrapAt  []int   // of the URLs of the bootstrap's servers
 	listener     string  // host of metrics.listen
 	listenerAt   int
+	listAt       []int // of the lists' URLs, -1 for one without
+
+	// Once all lists are known: their names, in order and as a set, and those that a group
+	// has without naming any.
+	listNames, always []string
+	isList            map[string]bool
 
 	routed map[Domain]bool // the domains of the upstream groups so far
 }
@@ -84,14 +91,17 @@ func (d *decoder) file(root *node) {
 	d.ownAt, d.mtuAt, d.listenerAt = -1, -1, -1
 	d.table(root, "",
 		field{"mode", d.mode},
+		field{"state", func(n *node) { d.path(n, &d.conf.State) }},
 		field{"tun", d.tun},
 		field{"wireguard", d.wireguard},
 		field{"dns", d.dns},
 		field{"upstream", d.upstreams},
 		field{"bootstrap", d.bootstrap},
 		field{"cache", d.cache},
+		field{"local", d.local},
 		field{"list", d.lists},
 		field{"group", d.noValue},
+		field{"test", d.tests},
 		field{"metrics", d.metrics},
 	)
 	// Groups name lists, wherever those stand in the file.
@@ -129,9 +139,9 @@ func (d *decoder) table(t *node, where string, fields ...field) {
 		fields[i].set(e.value)
 		switch {
 		case where == "":
-			d.conf.given[e.name] = positionOf(d.data, e.at)
+			d.conf.given[e.name] = d.lines.position(e.at)
 		case where[0] == '[':
-			d.conf.given[t.name+"."+e.name] = positionOf(d.data, e.at)
+			d.conf.given[t.name+"."+e.name] = d.lines.position(e.at)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (d *decoder) cache(n *node) {
 	snapshotAt := -1
 	d.table(n, "[cache]",
 		field{"max_bytes", func(n *node) { d.size(n, &d.conf.Cache.MaxBytes) }},
-		field{"stale_for", func(n *node) { d.duration(n, &d.conf.Cache.StaleFor, maxStale) }},
+		field{"stale_for", func(n *node) { d.duration(n, &d.conf.Cache.StaleFor, 0, maxStale) }},
 		field{"snapshot", func(n *node) {
 			if d.path(n, &d.conf.Cache.Snapshot); d.conf.Cache.Snapshot != "" {
 				snapshotAt = n.at
@@ -91,6 +91,7 @@ func (d *decoder) ownAddresses(n *node) {
 }
 
 func (d *decoder) dns(n *node) {
+	allow := n
 	d.table(n, "[dns]",
 		field{"addresses", d.virtualAddresses},
 		field{"hijack", func(n *node) {
@@ -104,7 +105,42 @@ func (d *decoder) dns(n *node) {
 				d.conf.DNS.ClientSubnet = text
 			}
 		}},
+		field{"canaries", func(n *node) { d.boolean(n, &d.conf.DNS.Canaries) }},
+		field{"rebinding_protection", func(n *node) { d.boolean(n, &d.conf.DNS.RebindingProtection) }},
+		field{"rebinding_allow", func(n *node) {
+			allow = n
+			d.conf.DNS.RebindingAllow = d.rebindingAllow(n)
+		}},
 	)
+	if len(d.conf.DNS.RebindingAllow) > 0 && !d.conf.DNS.RebindingProtection {
+		d.fail(allow.at, "rebinding_allow is of no use without rebinding_protection = true; add that, or remove it")
+	}
+}
+
+// rebindingAllow returns domains, each once.
+func (d *decoder) rebindingAllow(n *node) []string {
+	items, ok := d.list(n, "domains")
+	if !ok {
+		return nil
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, item := range items {
+		text, ok := d.item(item, "a domain")
+		if !ok {
+			continue
+		}
+		switch name, why := parseSubtree(text); {
+		case why != "":
+			d.fail(item.at, "domain %s %s", quote(text), why)
+		case seen[name]:
+			d.fail(item.at, "domain %s is given twice", quote(name))
+		default:
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (d *decoder) virtualAddresses(n *node) {

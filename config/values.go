@@ -81,8 +81,8 @@ func parseSize(text string) (int64, bool) {
 	return v * unit, true
 }
 
-// duration stores a duration from 0 to max into to.
-func (d *decoder) duration(n *node, to *time.Duration, max time.Duration) {
+// duration stores a duration from least to most into to; both of them are whole minutes.
+func (d *decoder) duration(n *node, to *time.Duration, least, most time.Duration) {
 	text, ok := d.str(n, "a duration")
 	if !ok {
 		return
@@ -91,11 +91,22 @@ func (d *decoder) duration(n *node, to *time.Duration, max time.Duration) {
 	switch {
 	case err != nil:
 		d.fail(n.at, `%s %s is not a duration; write one with h, m or s, like "24h" or "90s"`, n.name, quote(text))
-	case v < 0 || v > max:
-		d.fail(n.at, `%s %s is out of range; it is "0s" to "%dh"`, n.name, quote(text), int64(max.Hours()))
+	case v < least || v > most:
+		d.fail(n.at, "%s %s is out of range; it is %q to %q", n.name, quote(text), minutesText(least), minutesText(most))
 	default:
 		*to = v
 	}
+}
+
+// minutesText returns whole minutes as somebody would write them.
+func minutesText(v time.Duration) string {
+	switch {
+	case v == 0:
+		return "0s"
+	case v%time.Hour == 0:
+		return strconv.FormatInt(int64(v/time.Hour), 10) + "h"
+	}
+	return strconv.FormatInt(int64(v/time.Minute), 10) + "m"
 }
 
 // unusable says why nothing on the network can have this address, "" if something can.
