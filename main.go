@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // schedules name time zones; routers and containers have no database of them
 
 	"tundns/cli"
 )

@@ -16,6 +16,7 @@ import (
 	"tundns/cache"
 	"tundns/config"
 	"tundns/datapath"
+	"tundns/policy"
 	"tundns/resolver"
 	"tundns/telemetry"
 	"tundns/tunnel"
@@ -41,6 +42,8 @@ type Appliance struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics
 	cache   *cache.Messages
+	pauses  policy.Pauses
+	fetched chan struct{} // holds a value when new copies of lists are there
 
 	device   *tunnel.Device
 	filter   *datapath.Filter
@@ -62,7 +65,7 @@ type Appliance struct {
 // Start starts everything and returns when queries are answered. When it fails,
 // all that it had started is gone again.
 func Start(o Options) (a *Appliance, err error) {
-	a = &Appliance{load: o.Load, version: o.Version, log: o.Log, failed: make(chan error, 1)}
+	a = &Appliance{load: o.Load, version: o.Version, log: o.Log, failed: make(chan error, 1), fetched: make(chan struct{}, 1)}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -83,9 +86,13 @@ func Start(o Options) (a *Appliance, err error) {
 		a.loadSnapshot(path)
 		a.onClose(func() { a.saveSnapshot(path) }) // the last of all: nobody asks any more
 	}
-	rules, err := compile(a.ctx, c, a.metrics, nil)
+	rules, err := compile(a.ctx, c, a.surroundings(), nil)
 	if err != nil {
 		return a, err
+	}
+	if err := rules.runTests(); err != nil {
+		// There is no old policy to stay with, and no DNS at all would be worse.
+		a.log.Error("policy tests fail", "error", err)
 	}
 	a.current.Store(rules)
 	a.onClose(func() { a.current.Load().close() })
@@ -99,7 +106,11 @@ func Start(o Options) (a *Appliance, err error) {
 	}
 	a.metrics.Sample(a.sample)
 	a.metrics.Loaded()
+	a.awaitLists()
+	a.startFetching(nil)
+	a.listenControl()
 	a.watch()
+	returnMemory(nil, rules.set)
 	return a, nil
 }
 
@@ -153,7 +164,7 @@ func (a *Appliance) openTunnel(c *config.Config) error {
 	for _, w := range wg.Warnings {
 		a.log.Warn(w)
 	}
-	a.client, err = tunnel.NewClient(a.filter, a.device.Name(), wg, a.bootstrap, opts.Logf)
+	a.client, err = tunnel.NewClient(a.filter, a.device.Name(), wg, a.endpoint, opts.Logf)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestBootstrap(t *testing.T) {
 	text := fmt.Sprintf("[[upstream]]\nservers = [\"tcp://dns.test:%d\"]\n[bootstrap]\nservers = [\"udp://%s\"]\nfile = \"addresses.json\"\n",
 		server.Addr().Port(), root.Addr())
 	c := parse(t, dir, text)
-	first, err := compile(t.Context(), c, nil, nil)
+	first, err := compile(t.Context(), c, offline, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,16 +32,16 @@ func TestBootstrap(t *testing.T) {
 	if err != nil || dnswire.Count(reply.Message, dnswire.Answer) != 1 || root.Queries() != 2 {
 		t.Fatalf("%+v, %v after %d queries for the address", reply, err, root.Queries())
 	}
-	same, err := compile(t.Context(), parse(t, dir, text+"[cache]\nstale_for = \"1h\"\n"), nil, first)
+	same, err := compile(t.Context(), parse(t, dir, text+"[cache]\nstale_for = \"1h\"\n"), offline, first)
 	if err != nil || same.bootstrap != first.bootstrap || same.upstreams[0] != first.upstreams[0] {
 		t.Errorf("%v, or something new without need", err)
 	}
-	other, err := compile(t.Context(), parse(t, dir, strings.Replace(text, "addresses.json", "others.json", 1)), nil, first)
+	other, err := compile(t.Context(), parse(t, dir, strings.Replace(text, "addresses.json", "others.json", 1)), offline, first)
 	if err != nil || other.bootstrap == first.bootstrap || other.upstreams[0] == first.upstreams[0] {
 		t.Fatalf("%v, or something old that has changed", err)
 	}
 	other.close()
-	none, err := compile(t.Context(), parse(t, dir, "[[upstream]]\nservers = [\"udp://192.0.2.1\"]\n"), nil, first)
+	none, err := compile(t.Context(), parse(t, dir, "[[upstream]]\nservers = [\"udp://192.0.2.1\"]\n"), offline, first)
 	if err != nil || none.bootstrap != nil {
 		t.Fatalf("%v, %v", none, err)
 	}

@@ -32,12 +32,27 @@ func (a *Appliance) Reload() (err error) {
 		return err
 	}
 	old := a.current.Load()
-	next, err := compile(a.ctx, c, a.metrics, old)
+	if err := checkEmptiedConfig(old.config, c); err != nil {
+		return err
+	}
+	for _, list := range old.gone() {
+		a.running.Go(func() { old.refresher.Refresh(a.ctx, list) }) // logs its error itself; success is another reload
+	}
+	with := a.surroundings()
+	with.background = true
+	next, err := compile(a.ctx, c, with, old)
 	if err != nil {
+		return err
+	}
+	if err := next.runTests(); err != nil {
+		next.closeBut(old)
 		return err
 	}
 	a.current.Store(next)
 	a.resolver.Swap(next.state())
+	if next.refresher != old.refresher {
+		a.startFetching(old)
+	}
 	for _, g := range old.upstreams {
 		if !slices.Contains(next.upstreams, g) {
 			a.retire(g)
@@ -46,9 +61,11 @@ func (a *Appliance) Reload() (err error) {
 	if b := old.bootstrap; b != nil && b != next.bootstrap {
 		a.retire(b)
 	}
+	returnMemory(old.set, next.set)
 	for _, key := range fixed(old.config, c) {
 		a.log.Warn("a changed setting takes effect at the next start", "setting", key)
 	}
+	warnShrunk(a.log, old, next)
 	a.log.Info("reloaded", append(difference(old, next), "took", time.Since(start).Round(time.Millisecond).String())...)
 	a.rewatch()
 	return nil
@@ -87,8 +104,8 @@ func fixed(old, c *config.Config) []string {
 	return keys
 }
 
-// difference tells what a reload changed, for the log: rules by list and which
-// upstream groups are new.
+// difference tells what a reload changed, for the log: rules by list, the number
+// of names of the user's own, and which upstream groups are new.
 func difference(old, next *ruleset) []any {
 	before := make(map[string]int)
 	for _, r := range old.reports {
@@ -107,6 +124,9 @@ func difference(old, next *ruleset) []any {
 	}
 	for name := range before {
 		out = append(out, name, "gone")
+	}
+	if was, n := old.names.Len(), next.names.Len(); n != was {
+		out = append(out, "names of our own", fmt.Sprintf("%d, were %d", n, was))
 	}
 	for i, g := range next.upstreams {
 		if !slices.Contains(old.upstreams, g) {

@@ -37,19 +37,24 @@ func parse(t *testing.T, dir, text string) *config.Config {
 	return c
 }
 
+// judge returns what r's policy says when client asks for the address of name.
+func judge(r *ruleset, client, name string) policy.Verdict {
+	q := policy.Question{Name: dnswire.MustName(name), Type: dnswire.TypeA, Client: r.policy.Client(netip.MustParseAddr(client))}
+	return q.Client.Group.Question(&q)
+}
+
 func TestStarterListIsInForceWithoutConfiguration(t *testing.T) {
-	r, err := compilePolicy(context.Background(), config.Default())
+	r, err := compilePolicy(context.Background(), config.Default(), offline, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(r.reports) != 1 || r.reports[0].Rules < 150 || r.reports[0].Skipped > 0 {
 		t.Fatalf("%+v", r.reports)
 	}
-	g := r.policy.Group(netip.MustParseAddr("10.30.30.1"))
-	if v := g.Question(dnswire.MustName("ad.doubleclick.net")); v.Action != policy.Block {
+	if v := judge(r, "10.30.30.1", "ad.doubleclick.net"); v.Action != policy.Block {
 		t.Errorf("%+v", v)
 	}
-	if v := g.Question(dnswire.MustName("example.com")); v.Action == policy.Block {
+	if v := judge(r, "10.30.30.1", "example.com"); v.Action == policy.Block {
 		t.Errorf("%+v", v)
 	}
 }
@@ -93,12 +98,11 @@ lists = []
 		{lists + groups, "10.0.3.1", "ads.example", policy.None},
 		{lists + groups, "10.0.4.1", "ads.example", policy.Block},
 	} {
-		r, err := compilePolicy(context.Background(), parse(t, dir, c.conf))
+		r, err := compilePolicy(context.Background(), parse(t, dir, c.conf), offline, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := r.policy.Group(netip.MustParseAddr(c.client))
-		if v := g.Question(dnswire.MustName(c.name)); v.Action != c.want {
+		if v := judge(r, c.client, c.name); v.Action != c.want {
 			t.Errorf("%s asks %s: %v by %q", c.client, c.name, v.Action, v.Reason())
 		}
 	}
@@ -108,6 +112,19 @@ func TestUnreadableListIsAnError(t *testing.T) {
 	c := parse(t, t.TempDir(), "[[list]]\nname = \"ads\"\npath = \"missing.txt\"\n")
 	if _, err := Check(context.Background(), c); err == nil || !strings.Contains(err.Error(), "missing.txt") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestPipeIsAnError: nothing waits for somebody to write to a list.
+func TestPipeIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	if err := mkfifo(filepath.Join(dir, "pipe")); err != nil {
+		t.Skip("no pipes that have a name here:", err)
+	}
+	for _, text := range []string{"[[list]]\nname = \"ads\"\npath = \"pipe\"\n", "[local]\nhosts = [\"pipe\"]\n"} {
+		if _, err := Check(t.Context(), parse(t, dir, text)); err == nil || !strings.Contains(err.Error(), "pipe: not a file") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
@@ -131,7 +148,7 @@ func TestUpstreamsAreKeptWhenTheyDoNotChange(t *testing.T) {
 		c.Upstreams = append(groups, c.Upstreams...)
 		return c
 	}
-	old, err := compile(ctx, with(office), nil, nil)
+	old, err := compile(ctx, with(office), offline, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +170,7 @@ func TestUpstreamsAreKeptWhenTheyDoNotChange(t *testing.T) {
 		{"one server less", fewer, []int{0, -1}},
 		{"another strategy", with(fast), []int{-1, 1}},
 	} {
-		next, err := compile(ctx, tt.c, nil, old)
+		next, err := compile(ctx, tt.c, offline, old)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +197,7 @@ servers = ["udp://192.0.2.53"]
 name = "rest"
 servers = ["udp://192.0.2.1", "udp://192.0.2.53"]
 `)
-	r, err := compile(t.Context(), c, nil, nil)
+	r, err := compile(t.Context(), c, offline, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,13 +216,29 @@ servers = ["udp://192.0.2.1", "udp://192.0.2.53"]
 	if s := states(r.upstreams); len(s) != 2 || s[0].Upstream != "udp://192.0.2.53" || s[1].Upstream != "udp://192.0.2.1" {
 		t.Errorf("%+v", s)
 	}
-	for name, want := range map[string]string{
-		"www.corp.example": "upstream group office, by its domain corp.example",
-		"example.com":      "upstream group rest,",
+}
+
+func TestDifference(t *testing.T) {
+	dir := write(t, "ads.txt", "ads.example\nmore.example\n", "hosts", "10.0.0.1 a.example\n")
+	load := func(text string) *ruleset {
+		r, err := compilePolicy(t.Context(), parse(t, dir, text), offline, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	const ads = "[[list]]\nname = \"ads\"\npath = \"ads.txt\"\n"
+	for _, tt := range []struct {
+		name      string
+		old, next *ruleset
+		want      []any
+	}{
+		{"nothing", load(ads), load(ads), nil},
+		{"a list less", load(ads), load("[[group]]\nname = \"default\"\n"), []any{"ads", "gone"}},
+		{"names", load(ads), load(ads + "[local]\nhosts = [\"hosts\"]\n"), []any{"names of our own", "2, were 0"}},
 	} {
-		var out strings.Builder
-		if err := Explain(t.Context(), c, netip.MustParseAddr("10.0.0.1"), name, dnswire.TypeA, &out); err != nil || !strings.Contains(out.String(), "answer: that of "+want) {
-			t.Errorf("%s: %v %s", name, err, out.String())
+		if got := difference(tt.old, tt.next); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v", tt.name, got)
 		}
 	}
 }

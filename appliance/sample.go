@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"slices"
+	"time"
 
 	"tundns/cache"
 	"tundns/datapath"
@@ -29,7 +30,25 @@ func (a *Appliance) sample(emit telemetry.Emit) {
 		emit(telemetry.ListSkipped, float64(r.Skipped), r.List)
 		emit(telemetry.ListLoadDuration, r.Took.Seconds(), r.List)
 	}
+	if rules.refresher != nil {
+		for _, l := range rules.refresher.Status() {
+			checked := 0.0
+			if !l.Checked.IsZero() {
+				checked = float64(l.Checked.Unix())
+			}
+			emit(telemetry.ListChecked, checked, l.List)
+		}
+	}
 	emit(telemetry.PolicyBytes, float64(rules.set.Bytes()))
+	emit(telemetry.PolicyNames, float64(rules.set.Names()))
+	now := time.Now()
+	for _, g := range rules.policy.Groups() {
+		paused := 0.0
+		if now.Before(a.pauses.Until(g.Name())) {
+			paused = 1
+		}
+		emit(telemetry.PolicyPaused, paused, g.Name())
+	}
 	for _, s := range states(rules.upstreams) {
 		up := 1.0
 		if s.Open {

@@ -3,6 +3,7 @@ package appliance
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"tundns/config"
@@ -30,14 +31,21 @@ func (a *Appliance) Screen(w io.Writer) {
 	}
 	for i, l := range r.reports {
 		source := l.Path
-		if c.StarterList() {
+		switch {
+		case c.StarterList():
 			source = "built in, until a list or group is configured"
+		case slices.Contains(r.missing, l.List):
+			fmt.Fprintf(w, "%-10s %s: not fetched yet (%s)\n", heading("lists:", i), l.List, source)
+			continue
 		}
 		fmt.Fprintf(w, "%-10s %s: %d rules (%s)", heading("lists:", i), l.List, l.Rules, source)
 		if l.Skipped > 0 {
 			fmt.Fprintf(w, ", %d skipped: see tundns check", l.Skipped)
 		}
 		fmt.Fprintln(w)
+	}
+	if n := r.names.Len(); n > 0 {
+		fmt.Fprintf(w, "names:     %d of our own\n", n)
 	}
 	host := c.DNS.Addresses[0].String()
 	if c.DNS.Addresses[0].Is6() {

@@ -50,6 +50,20 @@ func (a *Appliance) watch() {
 	})
 }
 
+// awaitLists reloads when new copies of lists have been fetched.
+func (a *Appliance) awaitLists() {
+	a.running.Go(func() {
+		for {
+			select {
+			case <-a.fetched:
+				a.Reload() // logs and counts its error itself
+			case <-a.ctx.Done():
+				return
+			}
+		}
+	})
+}
+
 // rewatch watches the folders of the files in force, and no others.
 func (a *Appliance) rewatch() {
 	if a.watcher == nil {
@@ -74,7 +88,7 @@ func (a *Appliance) rewatch() {
 // files are what a reload reads.
 func files(c *config.Config) []string {
 	var out []string
-	for _, f := range slices.Concat([]string{c.File}, caFiles(c.Upstreams), paths(c.Lists)) {
+	for _, f := range slices.Concat([]string{c.File}, caFiles(c.Upstreams), paths(c.Lists), c.Local.Hosts) {
 		if f != "" {
 			out = append(out, filepath.Clean(f))
 		}

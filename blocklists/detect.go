@@ -30,7 +30,7 @@ func hold(in *lines) ([]heldLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		if lookOf(trim(text), Adblock) == comment {
+		if trimmed := trim(text); lookOf(trimmed, marksIn(trimmed), Adblock) == comment {
 			continue
 		}
 		held = append(held, heldLine{in.n, bytes.Clone(text), long})
@@ -41,25 +41,23 @@ func hold(in *lines) ([]heldLine, error) {
 
 // guess returns the format that most of the lines look like. Domains wins a
 // draw: it is the reading of a bare name that people expect of their own lists.
+// What only a zone file starts with decides at once.
 func guess(held []heldLine) Format {
-	var votes [Adblock + 1]int
+	var votes [RPZ + 1]int
 	for _, h := range held {
 		text := trim(h.text)
-		switch lookOf(text, Adblock) {
-		case hostsLine:
-			votes[Hosts]++
-		case domainLine:
-			votes[Domains]++
-		case adblockLine:
+		switch look := lookOf(text, marksIn(text), Adblock); {
+		case look == comment:
+		case look == zoneLine && startsZone(text):
+			return RPZ
+		case look != cosmetic:
+			votes[formats[look]]++
+		case text[0] != '#': // ## may be decoration
 			votes[Adblock]++
-		case cosmetic:
-			if text[0] != '#' { // ## may be decoration
-				votes[Adblock]++
-			}
 		}
 	}
 	best := Domains
-	for _, f := range [...]Format{Adblock, Hosts} {
+	for _, f := range [...]Format{RPZ, Unbound, Dnsmasq, Adblock, Hosts} {
 		if votes[f] > votes[best] {
 			best = f
 		}

@@ -49,3 +49,13 @@ func (l *Lists) add(i int) {
 func (l Lists) Has(list int) bool {
 	return list/64 < len(l.words) && l.words[list/64]&(1<<(list%64)) != 0
 }
+
+// overlap reports whether a list is in both choices.
+func (l Lists) overlap(other Lists) bool {
+	for i := range min(len(l.words), len(other.words)) {
+		if l.words[i]&other.words[i] != 0 {
+			return true
+		}
+	}
+	return false
+}

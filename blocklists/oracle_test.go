@@ -2,7 +2,10 @@ package blocklists
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +28,7 @@ func as(f Format, s Source) Source {
 	return s
 }
 
-// load compiles sources that must be good.
+// mustLoad compiles sources that must be good.
 func mustLoad(t testing.TB, sources ...Source) (*Set, []Report) {
 	t.Helper()
 	set, reports, err := Load(context.Background(), sources)
@@ -35,55 +38,137 @@ func mustLoad(t testing.TB, sources ...Source) (*Set, []Report) {
 	return set, reports
 }
 
-// oracle says what a set must say, the slow and plain way: every rule in a map
-// by name, and for a query every rule of every parent compared with the best.
+// oracle says what a set must say, the slow and plain way: it tries one rule
+// after the other and compares each with each.
 type oracle struct {
-	rules map[string][]Rule // by name in presentation form
-	all   int
+	names    map[string][]oracleRule // by name in presentation form
+	patterns []oracleRule
+	addrs    []oracleRule
+	all      int
+	seen     map[string]bool
 }
 
-func newOracle() *oracle { return &oracle{rules: make(map[string][]Rule)} }
+type oracleRule struct {
+	Rule
+	meaning string
+	regexp  *regexp.Regexp // for a pattern
+}
 
-// add adds a rule unless the list has it already.
+func newOracle() *oracle {
+	return &oracle{names: make(map[string][]oracleRule), seen: make(map[string]bool)}
+}
+
+// add adds a rule unless its list has it already.
 func (o *oracle) add(r Rule) bool {
-	key := r.Name.Text()
-	for _, old := range o.rules[key] {
-		if old.List == r.List && old.Subtree == r.Subtree && old.Action == r.Action && old.Important == r.Important {
-			return false
-		}
+	rule := oracleRule{Rule: r, meaning: meaning(r)}
+	key := fmt.Sprint(r.List, " ", r.Badfilter, rule.meaning)
+	if o.seen[key] {
+		return false
 	}
-	o.rules[key] = append(o.rules[key], r)
+	o.seen[key] = true
 	o.all++
+	switch {
+	case r.Pattern != "":
+		rule.regexp = regexp.MustCompile(asRegexp(r.Pattern))
+		o.patterns = append(o.patterns, rule)
+	case r.Prefix.IsValid():
+		o.addrs = append(o.addrs, rule)
+	default:
+		o.names[r.Name.Text()] = append(o.names[r.Name.Text()], rule)
+	}
 	return true
 }
 
-// match returns all rules of the lists in on that match name, winner first.
-func (o *oracle) match(name string, on func(list int) bool) []Rule {
-	var found []Rule
-	labels := strings.Split(name, ".")
-	for i := range labels {
-		for _, r := range o.rules[strings.Join(labels[i:], ".")] {
-			if (i == 0 || r.Subtree) && on(r.list) {
+// meaning spells out all of a rule but where it stands and $badfilter.
+func meaning(r Rule) string {
+	s := fmt.Sprintf("%q %d %q %v %d %v", r.Name, r.Scope, r.Pattern, r.Prefix, r.Action, r.Important)
+	if r.Condition != nil {
+		s += fmt.Sprintf(" if %+v", *r.Condition)
+	}
+	if r.Reply != nil {
+		s += fmt.Sprintf(" reply %+v", *r.Reply)
+	}
+	return s
+}
+
+// asRegexp writes a pattern as a regular expression.
+func asRegexp(pattern string) string {
+	if expr, ok := strings.CutPrefix(pattern, "/"); ok {
+		return "(?i)" + strings.TrimSuffix(expr, "/")
+	}
+	pattern, end := strings.CutSuffix(pattern, "^")
+	start := ""
+	if rest, ok := strings.CutPrefix(pattern, "||"); ok {
+		pattern, start = rest, `(^|\.)`
+	} else if rest, ok := strings.CutPrefix(pattern, "|"); ok {
+		pattern, start = rest, "^"
+	}
+	expr := start + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
+	if end {
+		expr += "$"
+	}
+	return expr
+}
+
+// match returns the rules of the lists in on that have an effect on a query, the
+// winner first: those for its name and patterns, or for addr if that is valid.
+func (o *oracle) match(q *Query, addr netip.Addr, on func(list int) bool) []Rule {
+	var found []oracleRule
+	add := func(rules []oracleRule, matches func(oracleRule) bool) {
+		for _, r := range rules {
+			if on(r.list) && matches(r) && holds(r.Condition, q) {
 				found = append(found, r)
 			}
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Rule) int {
+	name := q.Name.Text()
+	if addr.IsValid() {
+		add(o.addrs, func(r oracleRule) bool { return r.Prefix.Contains(addr) })
+	} else {
+		add(o.patterns, func(r oracleRule) bool { return name != "." && r.regexp.MatchString(name) })
+		labels := strings.Split(name, ".")
+		for i := range labels {
+			add(o.names[strings.Join(labels[i:], ".")], func(r oracleRule) bool {
+				return r.Scope == Subtree || r.Scope == Exact && i == 0 || r.Scope == Under && i > 0
+			})
+		}
+	}
+	var left []Rule
+	for _, r := range found {
+		if !slices.ContainsFunc(found, func(other oracleRule) bool {
+			return other.Badfilter && other.meaning == r.meaning
+		}) {
+			left = append(left, r.Rule)
+		}
+	}
+	lifts := func(r Rule) bool { return r.Condition != nil && r.Condition.RewritesOnly && r.Action == Allow }
+	var rules []Rule
+	for _, r := range left {
+		lifted := r.Reply != nil && slices.ContainsFunc(left, func(other Rule) bool {
+			return lifts(other) && strength(other) > strength(r)
+		})
+		if !lifted && !lifts(r) {
+			rules = append(rules, r)
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b Rule) int {
 		switch {
-		case oracleClass(a) != oracleClass(b):
-			return oracleClass(b) - oracleClass(a)
+		case strength(a) != strength(b):
+			return strength(b) - strength(a)
 		case len(a.Name) != len(b.Name):
 			return len(b.Name) - len(a.Name)
+		case a.Prefix.Bits() != b.Prefix.Bits():
+			return b.Prefix.Bits() - a.Prefix.Bits()
 		case a.list != b.list:
 			return a.list - b.list
 		}
 		return a.Line - b.Line
 	})
-	return found
+	return rules
 }
 
-// oracleClass spells the four strengths out.
-func oracleClass(r Rule) int {
+// strength spells the four classes out.
+func strength(r Rule) int {
 	switch {
 	case r.Action == Allow && r.Important:
 		return 4
@@ -95,30 +180,79 @@ func oracleClass(r Rule) int {
 	return 1
 }
 
+func holds(c *Condition, q *Query) bool {
+	if c == nil {
+		return true
+	}
+	client := func(clients []ClientMatch) bool {
+		for _, m := range clients {
+			if m.Prefix.IsValid() && m.Prefix.Contains(q.Client.Addr) || m.Name != "" && m.Name == q.Client.Name {
+				return true
+			}
+		}
+		return false
+	}
+	if len(c.Types) > 0 && !slices.Contains(c.Types, q.Type) || slices.Contains(c.NotTypes, q.Type) {
+		return false
+	}
+	if len(c.Clients) > 0 && !client(c.Clients) || client(c.NotClients) {
+		return false
+	}
+	for _, name := range c.DenyAllow {
+		if q.Name == name || strings.HasSuffix(q.Name.Text(), "."+name.Text()) {
+			return false
+		}
+	}
+	return true
+}
+
 // oracleSink collects the rules of one list.
 type oracleSink struct {
 	o    *oracle
 	list string
 	i    int
-	line int
 }
 
-func (s *oracleSink) rule(name []byte, f flags) {
-	s.o.add(newRule(s.list, s.i, s.line, dnswire.Name(name), f))
-}
+func (s *oracleSink) rule(r *parsed) { s.o.add(r.rule(s.list, s.i)) }
 
 func (s *oracleSink) skip(reason) {}
 
-// agree compares the set with the oracle for one name and choice of lists.
-func agree(t testing.TB, set *Set, o *oracle, name dnswire.Name, lists Lists) {
+// agree compares the set with the oracle for one query and choice of lists.
+func agree(t testing.TB, set *Set, o *oracle, q *Query, lists Lists) {
 	t.Helper()
-	want := o.match(name.Text(), lists.Has)
-	all := set.MatchAll(name, lists)
-	if !slices.Equal(all, want) {
-		t.Fatalf("MatchAll(%v) = %v, want %v", name, all, want)
+	want := o.match(q, netip.Addr{}, lists.Has)
+	all := set.MatchAll(q, lists)
+	if !slices.EqualFunc(all, want, sameRule) {
+		t.Fatalf("MatchAll(%+v) =\n%s, want\n%s", *q, show(all...), show(want...))
 	}
-	got, ok := set.Match(name, lists)
-	if ok != (len(want) > 0) || ok && got != want[0] {
-		t.Fatalf("Match(%v) = %v %v, want the first of %v", name, got, ok, want)
+	got, ok := set.Match(q, lists)
+	if ok != (len(want) > 0) || ok && !sameRule(got, want[0]) {
+		t.Fatalf("Match(%+v) = %s %v, want the first of\n%s", *q, show(got), ok, show(want...))
 	}
 }
+
+// agreeAddr is agree for an address in an answer.
+func agreeAddr(t testing.TB, set *Set, o *oracle, addr netip.Addr, q *Query, lists Lists) {
+	t.Helper()
+	want := o.match(q, addr, lists.Has)
+	got, ok := set.MatchAddr(addr, q, lists)
+	if ok != (len(want) > 0) || ok && !sameRule(got, want[0]) {
+		t.Fatalf("MatchAddr(%v, %+v) = %s %v, want the first of\n%s", addr, *q, show(got), ok, show(want...))
+	}
+}
+
+// sameRule compares rules of different loads.
+func sameRule(a, b Rule) bool {
+	return a.List == b.List && a.Line == b.Line && a.Badfilter == b.Badfilter && meaning(a) == meaning(b)
+}
+
+func show(rules ...Rule) string {
+	var b strings.Builder
+	for _, r := range rules {
+		fmt.Fprintf(&b, "\t%s:%d %s\n", r.List, r.Line, meaning(r))
+	}
+	return b.String()
+}
+
+// named is a query for the addresses of a name, from nobody in particular.
+func named(name dnswire.Name) *Query { return &Query{Name: name, Type: dnswire.TypeA} }

@@ -1,9 +1,12 @@
 package blocklists
 
 import (
+	"errors"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tundns/blocklists/pattern"
 )
 
 // Report says what became of one list.
@@ -40,21 +43,60 @@ const maxProblems = 20
 type reason string
 
 const (
-	whyAddress  reason = "an address, not a name"
-	whyControl  reason = "control character in the line"
-	whyCosmetic reason = "cosmetic rule, for browsers only"
-	whyHosts    reason = "hosts line maps to an address"
-	whyLabel    reason = "label longer than 63 bytes"
-	whyLine     reason = "line longer than 64 KiB"
-	whyLong     reason = "name longer than 253 characters"
-	whyModifier reason = "modifier is not supported"
-	whyName     reason = "not a host name"
-	whyPath     reason = "URL or path rule"
-	whyPattern  reason = "pattern is not supported"
-	whyRegexp   reason = "regular expressions are not supported"
-	whyWide     reason = "too wide: blocks a top-level domain or everything"
-	whyWords    reason = "several words where one name is expected"
+	whyAddress        reason = "an address, not a name"
+	whyAllowReply     reason = "prescribes an answer in a list that allows"
+	whyCharacter      reason = "pattern with a character that is in no host name"
+	whyControl        reason = "control character in the line"
+	whyCosmetic       reason = "cosmetic rule, for browsers only"
+	whyDirective      reason = "zone file directive is not supported"
+	whyGarden         reason = "CNAME to a wildcard is not supported"
+	whyHosts          reason = "hosts line maps to an address"
+	whyLabel          reason = "label longer than 63 bytes"
+	whyLift           reason = "exception for one $dnsrewrite only: leave the value out to lift all"
+	whyLine           reason = "line longer than 64 KiB"
+	whyLong           reason = "name longer than 253 characters"
+	whyLookaround     reason = "look-around and back-references are not supported: regular expressions are RE2"
+	whyLoose          reason = "too many patterns without fixed text in them"
+	whyModifier       reason = "modifier is not supported"
+	whyName           reason = "not a host name"
+	whyOption         reason = "option that is no rule for names"
+	whyParenthesis    reason = "parenthesis or quote without its partner"
+	whyPath           reason = "URL or path rule"
+	whyPattern        reason = "pattern where only a name can be"
+	whyPatternSize    reason = "pattern too long or with too many repetitions"
+	whyRecord         reason = "not a record that an answer can have"
+	whyRegexp         reason = "not a regular expression"
+	whyRewrite        reason = "$dnsrewrite has a value that is not supported"
+	whySeparator      reason = "^ inside a pattern matches nothing in a host name"
+	whyServer         reason = "sends names to a server: use an upstream group"
+	whyShadowed       reason = "local-data of a local-zone that ignores it"
+	whyTCPOnly        reason = "rpz-tcp-only is not supported"
+	whyTrigger        reason = "RPZ trigger other than names and rpz-ip"
+	whyTriggerAddress reason = "not an address of an rpz-ip trigger"
+	whyValue          reason = "value is malformed"
+	whyWide           reason = "too wide: blocks a top-level domain or everything"
+	whyWideAddress    reason = "too wide: blocks a large part of all addresses"
+	whyWords          reason = "several words where one name is expected"
+	whyZone           reason = "name outside of the zone"
+	whyZoneType       reason = "local-zone of a type that blocks nothing"
 )
+
+// patternReason is the reason for an error of package pattern.
+func patternReason(err error) reason {
+	switch {
+	case errors.Is(err, pattern.ErrLookaround):
+		return whyLookaround
+	case errors.Is(err, pattern.ErrLong), errors.Is(err, pattern.ErrLarge):
+		return whyPatternSize
+	case errors.Is(err, pattern.ErrSeparator):
+		return whySeparator
+	case errors.Is(err, pattern.ErrCharacter):
+		return whyCharacter
+	case errors.Is(err, pattern.ErrLoose), errors.Is(err, pattern.ErrFull):
+		return whyLoose
+	}
+	return whyRegexp
+}
 
 func (r *Report) skip(line int, text []byte, why reason) {
 	r.Skipped++

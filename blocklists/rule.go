@@ -2,6 +2,7 @@ package blocklists
 
 import (
 	"cmp"
+	"net/netip"
 
 	"tundns/dnswire"
 )
@@ -10,9 +11,9 @@ import (
 type flags uint8
 
 const (
-	flagSubtree   flags = 1 << iota // matches what is under the name, too
-	flagAllow                       // allows instead of blocks
+	flagAllow     flags = 1 << iota // allows instead of blocks
 	flagImportant                   // beats every rule without it
+	flagBadfilter                   // cancels the rule that is equal but for this flag
 	flagBits      = iota
 )
 
@@ -22,63 +23,54 @@ func (f flags) class() int {
 	return int(f&flagImportant)/int(flagImportant)*2 + int(f&flagAllow)/int(flagAllow)
 }
 
+// action returns what a rule does with a name.
+func (f flags) action() Action { return Action(f & flagAllow / flagAllow) }
+
+// Scope says which names a rule for a name matches.
+type Scope uint8
+
+// The scopes.
+const (
+	Exact   Scope = iota // that name alone
+	Subtree              // the name and all under it
+	Under                // what is under the name, not the name itself
+)
+
 // Rule is one rule of one list. Rules are values: they stay good when the set
 // they came from is gone.
+//
+// A rule is for a name, a pattern or addresses: Name, Pattern and Prefix say
+// which, and the other two are empty.
 type Rule struct {
 	List      string // name of the source
 	Line      int    // in it, from 1
-	Name      dnswire.Name
-	Subtree   bool // matches the name and all under it; otherwise exactly the name
 	Action    Action
 	Important bool
+	Badfilter bool // $badfilter: matches nothing, cancels the rule that is equal but for it
+
+	Name    dnswire.Name // the name that it is for; "" for other rules
+	Scope   Scope        // of Name
+	Pattern string       // a wildcard pattern, or a regular expression between slashes
+	Prefix  netip.Prefix // addresses in answers
+
+	Condition *Condition // when it applies; nil is always
+	Reply     *Reply     // how it answers; nil is the client group's way
 
 	list int // index of the source, for the order between lists
 }
 
-func newRule(list string, index int, line int, name dnswire.Name, f flags) Rule {
-	r := Rule{
-		List:      list,
-		Line:      line,
-		Name:      name,
-		Subtree:   f&flagSubtree != 0,
-		Important: f&flagImportant != 0,
-		list:      index,
-	}
-	if f&flagAllow != 0 {
-		r.Action = Allow
-	}
-	return r
-}
-
 func (r Rule) flags() flags {
 	var f flags
-	if r.Subtree {
-		f |= flagSubtree
-	}
 	if r.Action == Allow {
 		f |= flagAllow
 	}
 	if r.Important {
 		f |= flagImportant
 	}
+	if r.Badfilter {
+		f |= flagBadfilter
+	}
 	return f
-}
-
-// String returns the rule in one canonical form, whatever its line looked like:
-// ||name^ for a subtree, =name for exactly a name, with @@ in front and
-// $important behind where they apply. A list of that line gives the same rule.
-func (r Rule) String() string {
-	s, end := "=", ""
-	if r.Subtree {
-		s, end = "||", "^"
-	}
-	if r.Action == Allow {
-		s = "@@" + s
-	}
-	if r.Important {
-		end += "$important"
-	}
-	return s + r.Name.Text() + end
 }
 
 // Compare orders rules that match one name by precedence: negative when r beats
@@ -102,6 +94,10 @@ func (r Rule) Over(other Rule) string {
 		return "a rule with $important beats rules without"
 	case r.Action != other.Action:
 		return "an allow rule beats a block rule"
+	case r.Prefix.IsValid() && other.Prefix.IsValid() && r.Prefix.Bits() != other.Prefix.Bits():
+		return "the rule for the longer prefix wins"
+	case other.Name == "" && r.Name != "":
+		return "a rule for a name beats a pattern"
 	case len(r.Name) != len(other.Name):
 		return "the rule for the longer name wins"
 	case r.list != other.list:

@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
-// Format is the syntax of a list. It decides what a bare name in the list means
-// and whether a line that starts with two # is a comment or a cosmetic rule.
+// Format is the syntax of a list. A line is read by what it looks like whatever
+// the format of its list. The format decides the rest: what a bare name and a
+// pattern without anchors mean, whether a line that starts with two # is a comment
+// or a cosmetic rule, and that a zone file (RPZ) has nothing but records.
 type Format uint8
 
 // The formats. Auto, the zero value, takes the format that most of the first
@@ -18,9 +20,12 @@ const (
 	Hosts
 	Domains
 	Adblock
+	Dnsmasq
+	Unbound
+	RPZ
 )
 
-var formatNames = [...]string{"auto", "hosts", "domains", "adblock"}
+var formatNames = [...]string{"auto", "hosts", "domains", "adblock", "dnsmasq", "unbound", "rpz"}
 
 // String returns the name that ParseFormat reads.
 func (f Format) String() string {
@@ -30,7 +35,8 @@ func (f Format) String() string {
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
 
-// ParseFormat reads the name of a format: auto, hosts, domains or adblock.
+// ParseFormat reads the name of a format: auto, hosts, domains, adblock, dnsmasq,
+// unbound or rpz.
 func ParseFormat(s string) (Format, error) {
 	for i, name := range formatNames {
 		if s == name {
@@ -74,13 +80,18 @@ func ParseAction(s string) (Action, error) {
 type Source struct {
 	Name   string                        // identifies the list in rules, reports and client groups; unique
 	Path   string                        // file to read; with Open only a label for reports and errors
-	Open   func() (io.ReadCloser, error) // nil opens Path; called once per Load
+	Open   func() (io.ReadCloser, error) // nil opens Path; called once by Load, see Loader.Load
 	Format Format
 	Action Action
 
 	// ExactDomains makes a bare name in a domain list match exactly that name
 	// instead of the name and all under it.
 	ExactDomains bool
+
+	// AllowWide takes rules that block a top-level domain, a large part of all
+	// names or addresses, or everything. They are refused otherwise, because in a
+	// list of somebody else's they are mistakes.
+	AllowWide bool
 }
 
 func (s *Source) open() (io.ReadCloser, error) {

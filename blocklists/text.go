@@ -21,28 +21,25 @@ type lines struct {
 	n    int              // lines read
 }
 
-// newLines reads text in UTF-8, or in UTF-16 or UTF-8 with a byte order mark.
-// It fails on content that is no list: web pages, archives, binary data.
+// newLines reads text in UTF-8 or UTF-16, with a byte order mark or without. It
+// fails on content that is no list: web pages, archives, binary data.
 func newLines(r io.Reader) (*lines, error) {
 	src := bufio.NewReaderSize(r, maxLine)
-	mark, err := src.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(mark, []byte{0xFF, 0xFE, 0, 0}), bytes.HasPrefix(mark, []byte{0, 0, 0xFE, 0xFF}):
-		return nil, errors.New("is in UTF-32: convert it to UTF-8")
-	case bytes.HasPrefix(mark, []byte{0xFF, 0xFE}):
-		src = bufio.NewReaderSize(&utf16Reader{src: src, order: binary.LittleEndian}, maxLine)
-	case bytes.HasPrefix(mark, []byte{0xFE, 0xFF}):
-		src = bufio.NewReaderSize(&utf16Reader{src: src, order: binary.BigEndian}, maxLine)
-	}
 	sample, err := src.Peek(sniffLen)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if what := foreign(sample); what != "" {
-		return nil, errors.New(what)
+	if bytes.HasPrefix(sample, []byte{0xFF, 0xFE, 0, 0}) || bytes.HasPrefix(sample, []byte{0, 0, 0xFE, 0xFF}) {
+		return nil, errors.New("is in UTF-32: convert it to UTF-8")
+	}
+	if order := utf16Order(sample); order != nil {
+		src = bufio.NewReaderSize(&utf16Reader{src: src, order: order}, maxLine)
+		if sample, err = src.Peek(sniffLen); err != nil && err != io.EOF {
+			return nil, err
+		}
+	}
+	if err := foreign(sample); err != nil {
+		return nil, err
 	}
 	return &lines{src: src}, nil
 }
@@ -76,23 +73,27 @@ func (l *lines) next() (text []byte, long bool, err error) {
 // sniffLen is how much of a file is looked at before it is taken for a list.
 const sniffLen = 4 << 10
 
+// ErrHTML says that a source is a page for browsers, as servers send in place of
+// a list that is gone.
+var ErrHTML = errors.New("looks like HTML or XML, not like a list")
+
 // foreign says what the start of a file is if not a list.
-func foreign(sample []byte) string {
+func foreign(sample []byte) error {
 	for _, m := range [...]struct{ magic, what string }{
 		{"\x1F\x8B", "gzip"}, {"PK\x03\x04", "zip"}, {"\xFD7zXZ\x00", "xz"}, {"\x28\xB5\x2F\xFD", "zstd"}, {"BZh", "bzip2"},
 	} {
 		if bytes.HasPrefix(sample, []byte(m.magic)) {
-			return "is compressed (" + m.what + "): unpack it first"
+			return errors.New("is compressed (" + m.what + "): unpack it first")
 		}
 	}
 	switch text := trim(sample); {
 	case bytes.HasPrefix(text, []byte("<")):
-		return "looks like HTML or XML, not like a list"
+		return ErrHTML
 	case bytes.HasPrefix(text, []byte("{")):
-		return "looks like JSON, not like a list"
+		return errors.New("looks like JSON, not like a list")
 	}
-	// One byte in nine of random data is a control character, every second one
-	// of UTF-16 without a mark; lists have a stray one at most.
+	// One byte in nine of random data is a control character; lists have a stray
+	// one at most.
 	control := 0
 	for _, c := range sample {
 		if c < ' ' && !(c >= '\t' && c <= '\r') {
@@ -100,9 +101,34 @@ func foreign(sample []byte) string {
 		}
 	}
 	if control >= 8 && control > len(sample)/50 {
-		return "looks like binary data or UTF-16 without a byte order mark"
+		return errors.New("looks like binary data")
 	}
-	return ""
+	return nil
+}
+
+// utf16Order returns the byte order of a text that is in UTF-16, nil for others.
+// Without a mark it is told by the zeros that every second byte of ASCII text
+// is then: most of them, and hardly one in between.
+func utf16Order(sample []byte) binary.ByteOrder {
+	switch {
+	case bytes.HasPrefix(sample, []byte{0xFF, 0xFE}):
+		return binary.LittleEndian
+	case bytes.HasPrefix(sample, []byte{0xFE, 0xFF}):
+		return binary.BigEndian
+	}
+	var zeros [2]int
+	for i, c := range sample {
+		if c == 0 {
+			zeros[i&1]++
+		}
+	}
+	switch most, few := len(sample)/4, len(sample)/100; {
+	case zeros[1] > most && zeros[0] <= few:
+		return binary.LittleEndian
+	case zeros[0] > most && zeros[1] <= few:
+		return binary.BigEndian
+	}
+	return nil
 }
 
 // utf16Reader reads UTF-16 as UTF-8, the byte order mark included. Surrogates

@@ -26,6 +26,9 @@ type commands struct {
 	Up      upCmd      `cmd:"" help:"Open the tunnel interface and answer DNS in it until stopped."`
 	Check   checkCmd   `cmd:"" help:"Check configuration and lists without starting anything."`
 	Explain explainCmd `cmd:"" help:"Say what policy does with a name, and why."`
+	Lists   listsCmd   `cmd:"" help:"Look into list files, or have lists fetched."`
+	Pause   pauseCmd   `cmd:"" help:"Block nothing for a while."`
+	Resume  resumeCmd  `cmd:"" help:"End a pause."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tundns/resolver/upstream/upstreamtest"
 )
 
 // run runs a command line and returns what it printed and its exit code.
@@ -68,6 +72,7 @@ func TestOneClearLine(t *testing.T) {
 		{[]string{"explain", "x", "--type", "NONSENSE"}, "not a DNS type"},
 		{[]string{"explain", "x", "--client", "nobody"}, "not an IP address"},
 		{[]string{"explain", "a..b"}, "a..b"},
+		{[]string{"explain", "https://www.ads.example:8080/x?y"}, "tundns explain www.ads.example\n"},
 	} {
 		_, stderr, code := run(c.args...)
 		if code != exitError || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "tundns: ") || !strings.Contains(stderr, c.want) {
@@ -80,8 +85,19 @@ func TestOneClearLine(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	server := upstreamtest.NewDNS(t, upstreamtest.Answer(300, netip.MustParseAddr("198.51.100.7")))
 	list := file(t, "ads.txt", "||ads.example^\n@@||ok.ads.example^\n")
-	conf := file(t, "tundns.toml", "[[list]]\nname = \"ads\"\npath = \""+list+"\"\n[[group]]\nname = \"kids\"\nclients = [\"10.0.0.7\"]\nblock_with = \"nxdomain\"\n")
+	conf := file(t, "tundns.toml", fmt.Sprintf(`
+[[upstream]]
+servers = ["udp://%s"]
+[[list]]
+name = "ads"
+path = %q
+[[group]]
+name = "kids"
+clients = ["10.0.0.7"]
+block_with = "nxdomain"
+`, server.Addr(), list))
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -90,7 +106,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"x.ads.example", "--type", "HTTPS"}, []string{"blocked", "NODATA"}},
 		{[]string{"x.ads.example", "--client", "10.0.0.7"}, []string{"client group kids", "answer: NXDOMAIN"}},
 		{[]string{"OK.ads.example."}, []string{"ads:2 @@||ok.ads.example^", "ads:1 ||ads.example^", "allowed"}},
-		{[]string{"example.org"}, []string{"no rule"}},
+		{[]string{"example.org"}, []string{"no rule", "hop A 198.51.100.7", "answer: NOERROR"}},
 	} {
 		out, stderr, code := run(append([]string{"explain", "--config", conf}, c.args...)...)
 		if code != 0 {
@@ -101,6 +117,55 @@ func TestExplain(t *testing.T) {
 				t.Errorf("%v: no %q in\n%s", c.args, w, out)
 			}
 		}
+	}
+}
+
+func TestLint(t *testing.T) {
+	good := file(t, "good.txt", "||ads.example^\n")
+	bad := file(t, "bad.txt", "||ads.example^\n||x.ads.example^\n||y.example^$nonsense\n||ads.example^\n")
+	if out, stderr, code := run("lists", "lint", good); code != 0 || out != "" || stderr != "" {
+		t.Errorf("%d %q %q", code, out, stderr)
+	}
+	out, stderr, code := run("lists", "lint", bad)
+	if code != exitError || stderr != "" || strings.Count(out, "\n") != 3 {
+		t.Errorf("%d %q %q", code, out, stderr)
+	}
+	for _, w := range []string{bad + ":2: subsumed: ", bad + ":3: skipped: ", bad + ":4: duplicate: ||ads.example^ is at " + bad + ":1\n"} {
+		if !strings.Contains(out, w) {
+			t.Errorf("no %q in\n%s", w, out)
+		}
+	}
+	t.Chdir(filepath.Dir(bad)) // findings name files as the command line does
+	if out, _, _ := run("lists", "lint", "bad.txt"); !strings.HasPrefix(out, "bad.txt:2: ") {
+		t.Errorf("%q", out)
+	}
+	if _, stderr, code := run("lists", "lint", "missing.txt"); code != exitError || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "missing.txt: no such file") {
+		t.Errorf("%d %q", code, stderr)
+	}
+	if _, stderr, code := run("lists", "lint", "--format", "nonsense", good); code != exitError || !strings.Contains(stderr, "dnsmasq") {
+		t.Errorf("%d %q", code, stderr)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	was := file(t, "was.txt", "||ads.example^\n||gone.example^\n")
+	is := file(t, "is.txt", "||ads.example^\n||x.ads.example^\n||new.example^\n")
+	out, stderr, code := run("lists", "diff", was, is)
+	want := "- " + was + ":2: ||gone.example^\n+ " + is + ":3: ||new.example^\n1 newly blocked, 1 no longer blocked\n"
+	if code != 0 || stderr != "" || out != want {
+		t.Errorf("%d %q\n%s", code, stderr, out)
+	}
+}
+
+func TestNobodyToCommand(t *testing.T) {
+	for _, args := range [][]string{{"pause", "10m"}, {"resume"}, {"lists", "refresh"}} {
+		_, stderr, code := run(append(args, "--interface", "nobody-has-this")...)
+		if code != exitError || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "nobody-has-this.sock") {
+			t.Errorf("%v: %d %q", args, code, stderr)
+		}
+	}
+	if _, _, code := run("pause", "ten minutes"); code != exitUsage {
+		t.Errorf("%d", code)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -24,6 +25,9 @@ func (cmd *explainCmd) Run(s streams) error {
 	c, err := cmd.load()
 	if err != nil {
 		return err
+	}
+	if u, err := url.Parse(cmd.Name); err == nil && u.Hostname() != "" {
+		return fmt.Errorf("%s is a URL; ask for the name in it: tundns explain %s", cmd.Name, u.Hostname())
 	}
 	typ, ok := dns.StringToType[strings.ToUpper(cmd.Type)]
 	if !ok {

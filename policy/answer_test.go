@@ -8,7 +8,8 @@ import (
 )
 
 // rr is an answer record. data is the name that CNAME, DNAME, SVCB and HTTPS
-// records lead to, in presentation form, and raw bytes for other types.
+// records lead to, in presentation form, and raw bytes for other types and where
+// it begins with 0.
 type rr struct {
 	owner string
 	typ   uint16
@@ -25,7 +26,9 @@ func answer(name string, records ...rr) []byte {
 		case dnswire.TypeCNAME, dnswire.TypeDNAME:
 			data = []byte(dnswire.MustName(r.data))
 		case dnswire.TypeSVCB, dnswire.TypeHTTPS:
-			data = append([]byte{0, 1}, dnswire.MustName(r.data)...)
+			if data[0] != 0 {
+				data = append([]byte{0, 1}, dnswire.MustName(r.data)...)
+			}
 		}
 		msg = dnswire.AppendRR(msg, dnswire.MustName(r.owner), r.typ, dnswire.ClassIN, 60, data)
 	}
@@ -38,8 +41,9 @@ func cname(owner, target string) rr { return rr{owner, dnswire.TypeCNAME, target
 func address(owner string) rr { return rr{owner, dnswire.TypeA, "\xC0\x00\x02\x01"} }
 
 func answerGroup(t testing.TB) *Group {
-	set := lists(t, "ads", "tracker.example\n=cdn.example\n@@||good.example^\n@@||ok.tracker.example^\nworst.example$important\n||worst.good.example^$important\n")
-	return mustNew(t, set).Group(netip.Addr{})
+	set := lists(t, "ads", "tracker.example\n=cdn.example\n@@||good.example^\n@@||ok.tracker.example^\nworst.example$important\n||worst.good.example^$important\n"+
+		"203.0.113.0/24\n@@203.0.113.7\n2001:db8:bad::/48\n")
+	return mustNew(t, set).Group(DefaultGroup)
 }
 
 func TestAnswer(t *testing.T) {
@@ -75,12 +79,25 @@ func TestAnswer(t *testing.T) {
 		{"HTTPS", []rr{{"q.test", https, "tracker.example"}}, Block, "tracker.example"},
 		{"SVCB", []rr{{"q.test", svcb, "tracker.example"}}, Block, "tracker.example"},
 		{"HTTPS to its owner", []rr{{"q.test", https, "."}}, None, ""},
+		{"a blocked address", []rr{{"q.test", dnswire.TypeA, packed("203.0.113.1")}}, Block, "203.0.113.1"},
+		{"a blocked IPv6 address", []rr{{"q.test", dnswire.TypeAAAA, packed("2001:db8:bad::1")}}, Block, "2001:db8:bad::1"},
+		{"a blocked address, mapped", []rr{{"q.test", dnswire.TypeAAAA, packed("::ffff:203.0.113.1")}}, Block, "::ffff:203.0.113.1"},
+		{"an allowed address", []rr{{"q.test", dnswire.TypeA, packed("203.0.113.7")}}, None, ""},
+		{"the address behind an allowed one", []rr{{"q.test", dnswire.TypeA, packed("203.0.113.7")}, {"q.test", dnswire.TypeA, packed("203.0.113.8")}}, Block, "203.0.113.8"},
+		{"another address", []rr{address("q.test")}, None, ""},
+		{"a blocked address behind a blocked name", []rr{cname("q.test", "tracker.example"), {"tracker.example", dnswire.TypeA, packed("203.0.113.1")}}, Block, "tracker.example"},
+		{"a blocked address behind an allowed name", []rr{cname("q.test", "good.example"), {"good.example", dnswire.TypeA, packed("203.0.113.1")}}, Allow, "good.example"},
+		{"a blocked address, an allowed name off the chain", []rr{{"q.test", dnswire.TypeA, packed("203.0.113.1")}, cname("z.test", "good.example")}, Block, "203.0.113.1"},
+		{"a blocked hint", []rr{{"q.test", https, "."}, {"q.test", https, svc(param(1, "\x02h2"), param(4, packed("192.0.2.1", "203.0.113.1")))}}, Block, "203.0.113.1"},
+		{"a blocked IPv6 hint", []rr{{"q.test", https, svc(param(6, packed("2001:db8:bad::1")))}}, Block, "2001:db8:bad::1"},
 		{"HTTPS behind an allowed name", []rr{{"good.example", https, "tracker.example"}, cname("q.test", "good.example")}, Allow, "good.example"},
 	} {
-		v := g.Answer(answer("q.test", test.records...))
+		v := g.Answer(ask("q.test"), answer("q.test", test.records...))
 		hop := ""
 		if v.Hop != "" {
 			hop = v.Hop.Text()
+		} else if v.Addr.IsValid() {
+			hop = v.Addr.String()
 		}
 		if v.Action != test.want || hop != test.hop {
 			t.Errorf("%s: %v at %q, want %v at %q", test.why, v.Action, hop, test.want, test.hop)
@@ -94,7 +111,7 @@ func TestAnswerCompressed(t *testing.T) {
 	msg := answer("q.test", address("tracker.example"))
 	msg = dnswire.AppendRR(msg, dnswire.MustName("q.test"), dnswire.TypeCNAME, dnswire.ClassIN, 60, []byte{1, 'x', 0xC0, byte(second)})
 	dnswire.SetCount(msg, dnswire.Answer, 2)
-	if v := answerGroup(t).Answer(msg); v.Action != Block || v.Hop != dnswire.MustName("x.tracker.example") {
+	if v := answerGroup(t).Answer(ask("q.test"), msg); v.Action != Block || v.Hop != dnswire.MustName("x.tracker.example") {
 		t.Errorf("%+v", v)
 	}
 }
@@ -116,7 +133,7 @@ func TestAnswerLooksAway(t *testing.T) {
 		"cut CNAME":            raw("q.test", dnswire.TypeCNAME, "\x07tracker\x07exa"),
 		"name over the end":    append(raw("q.test", dnswire.TypeCNAME, "\x07tracker"), "\x07example\x00"...),
 	} {
-		if v := g.Answer(msg); v.Action != None {
+		if v := g.Answer(ask("q.test"), msg); v.Action != None {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
@@ -144,7 +161,7 @@ func TestAnswerLongChain(t *testing.T) {
 	}
 	last := names[len(names)-1]
 	allowedLate := append(records, cname(last, "good.example"), cname("good.example", "tracker.example"))
-	if v := g.Answer(answer("q.test", allowedLate...)); v.Action != Block {
+	if v := g.Answer(ask("q.test"), answer("q.test", allowedLate...)); v.Action != Block {
 		t.Errorf("an allowed name behind %d hops counts: %+v", len(records), v)
 	}
 }
@@ -152,24 +169,42 @@ func TestAnswerLongChain(t *testing.T) {
 func FuzzAnswer(f *testing.F) {
 	f.Add(answer("q.test", cname("q.test", "good.example"), cname("good.example", "tracker.example"), rr{"test", dnswire.TypeDNAME, "tracker.example"}))
 	f.Add(answer("q.test", rr{"q.test", dnswire.TypeHTTPS, "tracker.example"}, address("q.test")))
+	f.Add(answer("q.test", rr{"q.test", dnswire.TypeHTTPS, svc(param(4, packed("203.0.113.1")), param(6, "\x20"))}))
+	f.Add(answer("q.test", cname("q.test", "good.example"), rr{"good.example", dnswire.TypeA, packed("203.0.113.1")}))
 	f.Add([]byte{})
 	f.Add(make([]byte, dnswire.HeaderLen))
 	g := answerGroup(f)
+	p, err := New(Options{Rebinding: Rebinding{On: true}})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		v := g.Answer(msg)
-		if (v.Action == None) != (v.Hop == "") {
+		q := ask("q.test")
+		v := g.Answer(q, msg)
+		if (v.Action == None) != (v.Hop == "" && !v.Addr.IsValid()) || v.Hop != "" && v.Addr.IsValid() {
 			t.Fatalf("%+v", v)
 		}
-		if v.Action != None {
-			if q := g.Question(v.Hop); q.Action != v.Action || q.Rule != v.Rule {
-				t.Fatalf("hop %v: %+v, as a question %+v", v.Hop, v, q)
+		if v.Hop != "" {
+			if as := g.Question(ask(v.Hop.Text())); as.Action != v.Action || as.Rule != v.Rule {
+				t.Fatalf("hop %v: %+v, as a question %+v", v.Hop, v, as)
 			}
+		}
+		if v.Addr.IsValid() && !v.Rule.Prefix.Contains(v.Addr.Unmap()) {
+			t.Fatalf("%v by the rule for %v", v.Addr, v.Rule.Prefix)
+		}
+		if r := p.Rebinding(q, msg); r.Action != None && !private(r.Addr) {
+			t.Fatalf("%+v", r)
+		}
+		e := g.policy.Explain(netip.Addr{}, dnswire.MustName("q.test"), dnswire.TypeA)
+		e.Answer(msg, true)
+		if e.Verdict != v || len(e.Short()) > maxShort {
+			t.Fatalf("%+v, explained %+v", v, e.Verdict)
 		}
 	})
 }
 
 func BenchmarkAnswer(b *testing.B) {
-	g := answerGroup(b)
+	g, q := answerGroup(b), ask("q.test")
 	for name, msg := range map[string][]byte{
 		"address": answer("q.test", address("q.test")),
 		"chain":   answer("q.test", cname("q.test", "a.test"), cname("a.test", "b.test"), address("b.test")),
@@ -177,7 +212,7 @@ func BenchmarkAnswer(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				g.Answer(msg)
+				g.Answer(q, msg)
 			}
 		})
 	}

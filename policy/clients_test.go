@@ -97,7 +97,7 @@ func BenchmarkGroup(b *testing.B) {
 			client := netip.AddrFrom4([4]byte{10, 0, byte(n / 2), 9})
 			b.ReportAllocs()
 			for b.Loop() {
-				p.Group(client)
+				p.Client(client)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"tundns/dnswire"
+	"tundns/policy"
 )
 
 // Outcome says how an answer came about. Its String is a label in metrics.
@@ -13,6 +14,8 @@ const (
 	Cached                   // from the message cache
 	Stale                    // expired, but upstreams failed (RFC 8767)
 	Blocked                  // by policy
+	Rewritten                // by policy, with other records
+	Dropped                  // by policy: no reply is to be sent
 	Local                    // our own data
 	Refused                  // we do not serve this
 	Failed                   // SERVFAIL of our own
@@ -22,7 +25,7 @@ const (
 
 // String returns the outcome's name in metrics.
 func (o Outcome) String() string {
-	return [outcomes]string{"forwarded", "cached", "stale", "blocked", "local", "refused", "failed", "invalid"}[o]
+	return [outcomes]string{"forwarded", "cached", "stale", "blocked", "rewritten", "dropped", "local", "refused", "failed", "invalid"}[o]
 }
 
 // Answer is the result of a query. It is immutable once a Handler returned it.
@@ -33,8 +36,16 @@ type Answer struct {
 	// Errors are the Extended DNS Errors for clients with EDNS.
 	Errors  []dnswire.EDE
 	Outcome Outcome
+	// Verdict is what policy decided, on the question or on where its answer leads;
+	// nil when nothing did.
+	Verdict *policy.Verdict
 
 	subnet string // the data of the EDNS Client Subnet option that came with it
+
+	// goesOn is the target of the CNAME record at the end of Message when its own
+	// records are still to be added; settled says that policy shall not judge it.
+	goesOn  dnswire.Name
+	settled bool
 }
 
 // Rcode returns the answer's response code.

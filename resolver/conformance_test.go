@@ -290,7 +290,7 @@ func TestConformanceTable(t *testing.T) {
 		t.Errorf("README names %d tests", len(named))
 	}
 	exists := make(map[string]bool)
-	for _, dir := range []string{"resolver/", "resolver/upstream/", "cache/", "dnswire/"} {
+	for _, dir := range []string{"resolver/", "resolver/upstream/", "cache/", "dnswire/", "policy/", "blocklists/", "blocklists/download/", "appliance/", "e2e/"} {
 		files, err := filepath.Glob(filepath.Join("..", dir, "*_test.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(dir, err)

@@ -9,7 +9,8 @@
 // The upstream group that is asked depends on the name (Routes): the default one,
 // or one for some domains, whose failure is nobody else's business.
 //
-// A query that can be read is answered, never dropped in silence: malformed with
-// FORMERR, unsupported with NOTIMP or REFUSED, upstream trouble with SERVFAIL and
-// an Extended DNS Error (RFC 8914), overload with SERVFAIL.
+// A query that can be read is answered, never dropped in silence unless a rule of
+// the user's says so: malformed with FORMERR, unsupported with NOTIMP or REFUSED,
+// upstream trouble with SERVFAIL and an Extended DNS Error (RFC 8914), overload with
+// SERVFAIL.
 package resolver

@@ -113,7 +113,7 @@ func rules(t testing.TB, mode string, lines ...string) *policy.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.New(set, []policy.ClientGroup{{Name: "default", Block: block}})
+	p, err := policy.New(policy.Options{Set: set, Groups: []policy.ClientGroup{{Name: "default", Block: block}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,7 +210,12 @@ func FuzzServe(f *testing.F) {
 		b, _ := hex.DecodeString(s)
 		f.Add(b)
 	}
-	r := start(f, &script{answer: zone("example.com. 60 IN A 192.0.2.1")}, rules(f, "null", "||ads.example^"), 0)
+	for _, name := range []string{"a.home.arpa.", "x.w.home.arpa.", "b.home.arpa.", "1.0.0.127.in-addr.arpa.", "why.ads.example.tundns.internal.", "why.tundns.internal.", "*.w.home.arpa."} {
+		f.Add(ask(f, name, dns.TypeA, nil))
+		f.Add(ask(f, name, dns.TypeTXT, edns(nil)))
+	}
+	up := &script{answer: zone("example.com. 60 IN A 192.0.2.1", "www.example.com. 60 IN A 192.0.2.2")}
+	r := with(f, State{Upstream: up, Policy: rules(f, "null", "||ads.example^"), Names: records(f, outside...)})
 	s := &Server{Handler: r}
 	s.init()
 	f.Fuzz(func(t *testing.T, msg []byte) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tundns/dnswire"
+	"tundns/policy"
 	"tundns/resolver/upstream"
 )
 
@@ -31,6 +32,9 @@ func (r *Resolver) observe(next Handler) Handler {
 				a, err = failure(q, err), nil
 			}
 			r.observer.Query(q.Transport.String(), q.Question.Type)
+			if v := a.Verdict; v != nil && v.Cause == policy.ByRule {
+				r.observer.Matched(v.Rule.List, v.Action.String())
+			}
 			r.observer.Response(a.Outcome.String(), a.Rcode(), time.Since(q.received))
 		}()
 		return next.Resolve(ctx, q)

@@ -46,6 +46,7 @@ type Query struct {
 
 	keepalive bool // the client asks how long it may keep the connection (RFC 7828)
 	refresh   bool // nobody waits for the answer: the cache has one that is about to expire
+	settled   bool // policy has sent the query to this name and has no more to say
 
 	received time.Time     // when the server read it
 	state    *State        // what was in force when the query came; one query sees one policy

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tundns/cache"
+	"tundns/localnames"
 	"tundns/policy"
 	"tundns/resolver/upstream"
 )
@@ -26,7 +27,8 @@ type State struct {
 	// Group is the name of Upstream. What one group has answered is never
 	// another's answer, so a name whose group changes is asked for anew.
 	Group  string
-	Routes *Routes // split DNS; nil: none
+	Routes *Routes           // split DNS; nil: none
+	Names  *localnames.Names // the user's own records; nil: none
 	// PassSubnet lets EDNS Client Subnet options travel upstream (RFC 7871).
 	// Such queries are neither answered from the cache nor stored there.
 	PassSubnet bool
@@ -39,6 +41,9 @@ type Observer interface {
 	Query(transport string, qtype uint16)
 	// Response counts an answer; took is the time since the query was read.
 	Response(outcome string, rcode int, took time.Duration)
+	// Matched counts an answer that a rule of a list decided on; action is what the
+	// rule did: allow, block or rewrite.
+	Matched(list, action string)
 	// Panic counts a panic that a query caused.
 	Panic()
 	// Overload counts a query that was turned away; scope is "client" or "all".
@@ -114,6 +119,7 @@ type nobody struct{}
 
 func (nobody) Query(string, uint16)                {}
 func (nobody) Response(string, int, time.Duration) {}
+func (nobody) Matched(string, string)              {}
 func (nobody) Panic()                              {}
 func (nobody) Overload(string)                     {}
 func (nobody) Coalesced()                          {}

@@ -66,7 +66,8 @@ func (s *Server) limit(q *Query) int {
 // returned. What has to wait is pending: it goes on in a goroutine that
 // waiting counts, which calls later once with the reply, in a buffer of its own;
 // of a datagram that is pending already nothing more comes. reply is nil and
-// pending false when msg gets no answer. msg is not kept.
+// pending false when msg is nothing that a client sends; it is empty, here and
+// for later, when no reply is to be sent to a query. msg is not kept.
 func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPort, t Transport, waiting *pending, later func(reply []byte)) (reply []byte, isPending bool) {
 	q := &Query{Client: client, Transport: t, NoWait: true, received: time.Now()}
 	if r := parse(msg, q); r != accepted {
@@ -78,7 +79,7 @@ func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPo
 	}
 	a, err := s.Handler.Resolve(ctx, q)
 	if err == nil {
-		return appendReply(dst, q, a, s.limit(q)), false
+		return s.reply(dst, q, a), false
 	}
 	q.NoWait = false
 	if t == UDP && !waiting.first(q) {
@@ -91,7 +92,7 @@ func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPo
 			waiting.last(q)
 		}
 		s.Observer.Response(Failed.String(), dnswire.RcodeServerFailure, time.Since(q.received))
-		return appendReply(dst, q, failure(q, errOverload), s.limit(q)), false
+		return s.reply(dst, q, failure(q, errOverload)), false
 	}
 	waiting.Go(func() {
 		defer s.waiting.leave(client.Addr())
@@ -102,9 +103,18 @@ func (s *Server) serve(ctx context.Context, dst, msg []byte, client netip.AddrPo
 		if err != nil {
 			a = failure(q, err)
 		}
-		later(appendReply(nil, q, a, s.limit(q)))
+		later(s.reply(nil, q, a))
 	})
 	return nil, true
+}
+
+// reply appends the reply to q to dst. It is empty and not nil for an answer that
+// is not to be sent.
+func (s *Server) reply(dst []byte, q *Query, a *Answer) []byte {
+	if a.Outcome == Dropped {
+		return []byte{}
+	}
+	return appendReply(dst, q, a, s.limit(q))
 }
 
 func refusalRcode(r refusal) uint16 {

@@ -188,9 +188,13 @@ func (c *conn) read(r *bufio.Reader, buf []byte) ([]byte, error) {
 	return buf[:n], err
 }
 
-// write sends one reply with its length prefix, in one segment if it fits. A
-// client that does not take it in time loses the connection.
+// write sends one reply with its length prefix, in one segment if it fits; an
+// empty one is not sent. A client that does not take it in time loses the
+// connection.
 func (c *conn) write(reply []byte) {
+	if len(reply) == 0 {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.SetWriteDeadline(time.Now().Add(writeTimeout))

@@ -79,9 +79,11 @@ func (s *Server) udpWorker(ctx context.Context, c addrPortConn, later *pending) 
 		}
 		// A reply that cannot be sent is the network's loss: the client asks again.
 		reply, _ := s.serve(ctx, out[:0], in[:n], client, UDP, later, func(reply []byte) {
-			c.WriteToUDPAddrPort(reply, client)
+			if len(reply) > 0 {
+				c.WriteToUDPAddrPort(reply, client)
+			}
 		})
-		if reply != nil {
+		if len(reply) > 0 {
 			c.WriteToUDPAddrPort(reply, client)
 			out = reply[:0]
 		}

@@ -33,6 +33,8 @@ type Metrics struct {
 	exchangeTook *prometheus.HistogramVec
 	breakers     *prometheus.CounterVec
 
+	matches    *prometheus.CounterVec
+	fetches    *prometheus.CounterVec
 	reloads    *prometheus.CounterVec
 	reloadTook prometheus.Histogram
 	lastReload prometheus.Gauge
@@ -46,7 +48,7 @@ func New(version string) *Metrics {
 		queries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_queries_total",
 			Help: "Queries that could be read, by transport and type; types seldom asked for are other."}, []string{"transport", "qtype"}),
 		responses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_responses_total",
-			Help: "Responses by outcome (forwarded, cached, stale, blocked, local, refused, failed, invalid) and rcode."}, []string{"outcome", "rcode"}),
+			Help: "Responses by outcome (forwarded, cached, stale, blocked, rewritten, dropped, local, refused, failed, invalid) and rcode."}, []string{"outcome", "rcode"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tundns_query_duration_seconds", Buckets: durations,
 			Help: "Time from reading a query to its answer, by outcome."}, []string{"outcome"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "tundns_panics_total",
@@ -61,6 +63,10 @@ func New(version string) *Metrics {
 			Help: "Time that upstreams took to answer; failures are not in it."}, []string{"upstream"}),
 		breakers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_upstream_breaker_changes_total",
 			Help: "Changes of an upstream's circuit breaker, by its new state: open or closed."}, []string{"upstream", "state"}),
+		matches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_policy_matches_total",
+			Help: "Queries that a rule of the list decided, by what it did: allow, block or rewrite."}, []string{"list", "action"}),
+		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_list_fetches_total",
+			Help: "Fetches of lists from their URLs, by result: ok, or why the last good copy stays."}, []string{"list", "result"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tundns_reloads_total",
 			Help: "Reloads of configuration and lists, by result: success or failure."}, []string{"result"}),
 		reloadTook: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "tundns_reload_duration_seconds",
@@ -75,7 +81,7 @@ func New(version string) *Metrics {
 		m.reloads.WithLabelValues(result)
 	}
 	m.registry.MustRegister(m.queries, m.responses, m.took, m.panics, m.overloads, m.coalesced, m.exchanges, m.exchangeTook,
-		m.breakers, m.reloads, m.reloadTook, m.lastReload, build, &m.samples,
+		m.breakers, m.matches, m.fetches, m.reloads, m.reloadTook, m.lastReload, build, &m.samples,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -135,6 +141,14 @@ func (m *Metrics) Breaker(upstream string, open bool) {
 	}
 	m.breakers.WithLabelValues(upstream, state).Inc()
 }
+
+// Matched counts a query that a rule of the list decided; action is what the rule
+// did, a word from a bounded set.
+func (m *Metrics) Matched(list, action string) { m.matches.WithLabelValues(list, action).Inc() }
+
+// ListFetch counts a fetch of a list from its URL. result is a short word from a
+// bounded set, "ok" for a list that is up to date.
+func (m *Metrics) ListFetch(list, result string) { m.fetches.WithLabelValues(list, result).Inc() }
 
 // Loaded tells that configuration and lists are loaded, as at the start.
 func (m *Metrics) Loaded() { m.lastReload.SetToCurrentTime() }

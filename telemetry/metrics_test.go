@@ -49,12 +49,15 @@ func busy() *Metrics {
 	m.Exchange("udp://192.0.2.1", "timeout", time.Second)
 	m.Breaker("udp://192.0.2.1", true)
 	m.Breaker("udp://192.0.2.1", false)
+	m.ListFetch("ads", "ok")
+	m.ListFetch("ads", "shrunk")
+	m.Matched("ads", "block")
 	m.Reload(nil, time.Second)
 	m.Reload(errors.New("x"), time.Second)
 	m.Sample(func(emit Emit) {
 		for _, d := range all {
 			switch d {
-			case CacheMisses, CacheRefreshes, PolicyBytes:
+			case CacheMisses, CacheRefreshes, PolicyBytes, PolicyNames:
 				emit(d, 7)
 			case DatapathPackets:
 				emit(d, 7, "from_host", "passed")
@@ -79,6 +82,8 @@ func TestPage(t *testing.T) {
 		`tundns_upstream_queries_total{result="timeout",upstream="udp://192.0.2.1"} 1`,
 		`tundns_upstream_duration_seconds_count{upstream="udp://192.0.2.1"} 1`,
 		`tundns_upstream_breaker_changes_total{state="open",upstream="udp://192.0.2.1"} 1`,
+		`tundns_list_fetches_total{list="ads",result="shrunk"} 1`,
+		`tundns_policy_matches_total{action="block",list="ads"} 1`,
 		`tundns_reloads_total{result="failure"} 1`,
 		`tundns_reloads_total{result="success"} 1`,
 		`tundns_panics_total 1`,

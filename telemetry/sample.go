@@ -40,7 +40,10 @@ var (
 	ListRules        = gauge("tundns_list_rules", "Rules in force of a list.", "list")
 	ListSkipped      = gauge("tundns_list_skipped_lines", "Lines of a list that hold no rule we can apply.", "list")
 	ListLoadDuration = gauge("tundns_list_load_duration_seconds", "Time that reading the list took when it was last loaded.", "list")
+	ListChecked      = gauge("tundns_list_last_success_timestamp_seconds", "When the copy of a list was last known to be what its URL has, in Unix time; 0 while there is no copy.", "list")
 	PolicyBytes      = gauge("tundns_policy_bytes", "Memory of the compiled lists.")
+	PolicyNames      = gauge("tundns_policy_names", "Different names that have a rule.")
+	PolicyPaused     = gauge("tundns_policy_paused", "1 while blocking is paused for a client group.", "group")
 
 	UpstreamUp      = gauge("tundns_upstream_up", "1 while the upstream's circuit breaker is closed, 0 while it is open.", "upstream")
 	UpstreamLatency = gauge("tundns_upstream_latency_estimate_seconds", "The upstream's 95th percentile as estimated, after which the next one is asked too.", "upstream")

@@ -1,0 +1,51 @@
+package blocklists
+
+import "testing"
+
+func TestDnsmasq(t *testing.T) {
+	testLines(t, Source{}, []lineTest{
+		{"hdamu", "address=/ads.example/", []string{"||ads.example^"}},
+		{"hdamu", "address=/Ads.Example/#", []string{"||ads.example^"}},
+		{"hdamu", "address=/ads.example/0.0.0.0", []string{"||ads.example^"}},
+		{"hdamu", "address=/ads.example/::", []string{"||ads.example^"}},
+		{"hdamu", "address=/ads.example/127.0.0.1 # why", []string{"||ads.example^"}},
+		{"hdamu", "address=/a.example/b.example/", []string{"||a.example^", "||b.example^"}},
+		{"hdamu", "address=/a.example/com/b.example/#", []string{"||a.example^", skipped(whyWide), "||b.example^"}},
+		{"hdamu", "address = /ads.example/", []string{"||ads.example^"}},
+		{"hdamu", "address=/ads.example/192.0.2.1", []string{"||ads.example^$dnsrewrite=192.0.2.1"}},
+		{"hdamu", "address=/ads.example/192.0.2.1\naddress=/ads.example/2001:db8::1", []string{"||ads.example^$dnsrewrite=192.0.2.1,dnsrewrite=2001:db8::1"}},
+		{"hdamu", "address=/a.example/192.0.2.1\naddress=/b.example/\naddress=/a.example/2001:db8::1", []string{"||a.example^$dnsrewrite=192.0.2.1", "||b.example^", "||a.example^$dnsrewrite=2001:db8::1"}},
+		{"hdamu", "address=/a.example/b.example/192.0.2.1", []string{"||a.example^$dnsrewrite=192.0.2.1", "||b.example^$dnsrewrite=192.0.2.1"}},
+		{"hdamu", "address=/.ads.example/", []string{"||ads.example^"}},
+		{"hdamu", "address=/*.ads.example/", []string{"|*.ads.example^"}},
+		{"hdamu", "address=/*ads.example/", []string{"*ads.example^"}},
+		{"hdamu", "address=/*ads.example/192.0.2.1", []string{"*ads.example^$dnsrewrite=192.0.2.1"}},
+		{"hdamu", "address=/a.example/*ads.example/192.0.2.1", []string{"||a.example^$dnsrewrite=192.0.2.1", "*ads.example^$dnsrewrite=192.0.2.1"}},
+		{"hdamu", "server=/ads.example/", []string{"||ads.example^"}},
+		{"hdamu", "local=/ads.example/", []string{"||ads.example^"}},
+		{"hdamu", "server=/good.example/#", []string{"@@||good.example^"}},
+		{"hdamu", "server=/com/#", []string{"@@||com^"}},
+
+		{"hdamu", "address=/#/", []string{skipped(whyWide)}},
+		{"hdamu", "address=/*/", []string{skipped(whyWide)}},
+		{"hdamu", "server=/#/#", []string{skipped(whyWide)}},
+		{"hdamu", "address=/com/", []string{skipped(whyWide)}},
+		{"hdamu", "address=//192.0.2.1", []string{skipped(whyOption)}},
+		{"hdamu", "address=/./", []string{skipped(whyName)}},
+		{"hdamu", "address=/", []string{skipped(whyValue)}},
+		{"hdamu", "address=", []string{skipped(whyValue)}},
+		{"hdamu", "address=/ads.example", []string{skipped(whyValue)}},
+		{"hdamu", "address=/ads.example/nowhere", []string{skipped(whyValue)}},
+		{"hdamu", "address=/ads.example/fe80::1%eth0", []string{skipped(whyValue)}},
+		{"hdamu", "address=/ads example/", []string{skipped(whyWords)}},
+		{"hdamu", "address=/ads,example/", []string{skipped(whyName)}},
+		{"hdamu", "address=/1.2.3.4/", []string{skipped(whyAddress)}},
+		{"hdamu", "server=/corp.example/10.0.0.53#5353@eth0", []string{skipped(whyServer)}},
+		{"hdamu", "server=9.9.9.9", []string{skipped(whyServer)}},
+		{"hdamu", "cname=a.example,b.example", []string{skipped(whyOption)}},
+		{"hdamu", "host-record=a.example,192.0.2.1", []string{skipped(whyOption)}},
+		{"m", "no-resolv", []string{skipped(whyOption)}},
+		{"m", "cache-size=1000", []string{skipped(whyOption)}},
+		{"m", "ads.example", []string{"||ads.example^"}},
+	})
+}

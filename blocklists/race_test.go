@@ -1,0 +1,5 @@
+//go:build race
+
+package blocklists
+
+func init() { raceDetector = true }
