@@ -131,6 +131,32 @@ func (h *host) blocked(name, reason string) {
 	}
 }
 
+// expected is what becomes of a question.
+type expected struct {
+	question string   // as arguments of dig
+	status   string   // empty: nobody answers
+	data     []string // of the answer section, in any order
+	ede      string   // what the only Extended DNS Error has in it; empty: there is none
+}
+
+// expect asks the questions at the virtual IPv4 address.
+func (h *host) expect(all ...expected) {
+	h.t.Helper()
+	for _, e := range all {
+		r := h.dig(append([]string{"@" + virtual4}, strings.Fields(e.question)...)...)
+		data := r.data()
+		slices.Sort(data)
+		slices.Sort(e.data)
+		rightEDE := len(r.ede) == 0
+		if e.ede != "" {
+			rightEDE = len(r.ede) == 1 && strings.Contains(r.ede[0], e.ede)
+		}
+		if r.status != e.status || !slices.Equal(data, e.data) || !rightEDE {
+			h.t.Errorf("dig %s: want status %q, data %q, EDE %q\n%s", e.question, e.status, e.data, e.ede, r.raw)
+		}
+	}
+}
+
 func TestParseDig(t *testing.T) {
 	r := parseDig(`
 ; <<>> DiG 9.18 <<>> ads.example

@@ -80,6 +80,9 @@ func TestMain(m *testing.M) {
 	case flag.Lookup("test.list").Value.String() != "":
 		os.Exit(m.Run())
 	case tundns != "":
+		// Compiled lists of scenarios that name no folder go beside the binary,
+		// never where those of the machine's own tundns are.
+		os.Setenv("STATE_DIRECTORY", filepath.Join(filepath.Dir(tundns), "state"))
 		if err := furnish(); err != nil {
 			missing = err.Error()
 		}

@@ -95,8 +95,6 @@ server:
   log-queries: yes
   num-threads: 1
   module-config: "iterator"
-  local-zone: "100.51.198.in-addr.arpa" nodefault
-  local-zone: "8.b.d.0.1.0.0.2.ip6.arpa" nodefault
 auth-zone:
   name: "."
   zonefile: "%[4]s"
