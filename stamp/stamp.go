@@ -138,7 +138,9 @@ func (s *Stamp) place(scheme string, usual uint16, addr, host, path string) erro
 	case hostPort == 0:
 		port = addrPort
 	}
-	switch _, err := netip.ParseAddr(name); {
+	switch host, err := netip.ParseAddr(name); {
+	case err == nil && host.Zone() != "":
+		return fmt.Errorf("stamp has the host %q: an address with a zone means something on one machine alone", name)
 	case name == "" || name == at:
 		name = at
 	case err == nil && at != "":

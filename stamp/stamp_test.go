@@ -99,6 +99,7 @@ func TestParseErrors(t *testing.T) {
 		{"nothing", build(0, lp("")), "neither an address nor a host name"},
 		{"name for an address", build(0, lp("a.example")), "for an address"},
 		{"zone", build(0, lp("fe80::1%eth0")), "for an address"},
+		{"host with a zone", build(3, lp(""), none, lp("[fe80::1%eth0]")), "with a zone"},
 		{"port 0", build(0, lp("9.9.9.9:0")), "no port"},
 		{"bracket", build(0, lp("[9.9.9.9]")), "for a host"},
 		{"open bracket", build(0, lp("[::1")), "for a host"},
@@ -119,6 +120,7 @@ func FuzzStamp(f *testing.F) {
 	f.Add(build(4, lp(""), vlp(""), lp("1.1.1.1:853")))
 	f.Add(build(3, lp(":1"), vlp(""), lp("[::1]")))
 	f.Add("sdns://AAcAAAAAAAAABzkuOS45Ljk\n")
+	f.Add("sdns://A00000000000Ajo0AAVBOjol0A")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse(text)
 		if err != nil {
