@@ -75,7 +75,7 @@ func TestMoved(t *testing.T) {
 		time.Sleep(linger - 1)
 		synctest.Wait()
 		tidy(t, o.Folder, 4) // somebody may be about to open it
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		tidy(t, o.Folder, 2)
 		has(t, r, rules(3))
