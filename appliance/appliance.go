@@ -44,6 +44,7 @@ type Appliance struct {
 	cache   *cache.Messages
 	pauses  policy.Pauses
 	fetched chan struct{} // holds a value when new copies of lists are there
+	queries queryLog
 
 	device   *tunnel.Device
 	filter   *datapath.Filter
@@ -65,7 +66,7 @@ type Appliance struct {
 // Start starts everything and returns when queries are answered. When it fails,
 // all that it had started is gone again.
 func Start(o Options) (a *Appliance, err error) {
-	a = &Appliance{load: o.Load, version: o.Version, log: o.Log, failed: make(chan error, 1), fetched: make(chan struct{}, 1)}
+	a = &Appliance{load: o.Load, version: o.Version, log: o.Log, failed: make(chan error, 1), fetched: make(chan struct{}, 1), queries: queryLog{lines: make(chan slog.Record, queryLogLen)}}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
@@ -96,7 +97,7 @@ func Start(o Options) (a *Appliance, err error) {
 	}
 	a.current.Store(rules)
 	a.onClose(func() { a.current.Load().close() })
-	a.resolver = resolver.New(resolver.Options{State: rules.state(), Cache: a.cache, Observer: a.metrics, Version: "tundns " + o.Version})
+	a.resolver = resolver.New(resolver.Options{State: rules.state(), Cache: a.cache, Observer: a.metrics, Log: a.logQuery, Version: "tundns " + o.Version})
 	a.onClose(func() { a.resolver.Close() })
 	if err := a.listenMetrics(c.Metrics.Listen); err != nil {
 		return a, err
@@ -106,6 +107,7 @@ func Start(o Options) (a *Appliance, err error) {
 	}
 	a.metrics.Sample(a.sample)
 	a.metrics.Loaded()
+	a.running.Go(func() { a.queries.run(a.ctx, a.log) })
 	a.awaitLists()
 	a.startFetching(nil)
 	a.listenControl()

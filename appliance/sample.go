@@ -40,6 +40,7 @@ func (a *Appliance) sample(emit telemetry.Emit) {
 		}
 	}
 	emit(telemetry.PolicyBytes, float64(rules.set.Bytes()))
+	emit(telemetry.QueryLogDropped, float64(a.queries.dropped.Load()))
 	emit(telemetry.PolicyNames, float64(rules.set.Names()))
 	now := time.Now()
 	for _, g := range rules.policy.Groups() {

@@ -68,6 +68,7 @@ type Config struct {
 	// Tests are what the policy has to keep to, before it is put in force.
 	Tests   []Test
 	Metrics Metrics
+	Log     Log
 
 	given  map[string]Position // dotted keys that the file sets, such as "tun.mtu"
 	groups bool                // the file names a client group
@@ -179,6 +180,19 @@ type Metrics struct {
 	Listen string
 }
 
+// Which queries are logged.
+const (
+	LogNone    = "none"
+	LogBlocked = "blocked"
+	LogAll     = "all"
+)
+
+// Log is [log] in the file.
+type Log struct {
+	// Queries is LogNone, LogBlocked for those that policy blocks or rewrites, or LogAll.
+	Queries string
+}
+
 // defaultGroup is the name of the client group that takes the rest.
 const defaultGroup = "default"
 
@@ -222,6 +236,7 @@ func Default() *Config {
 			StaleFor: 24 * time.Hour,
 		},
 		Groups: []Group{{Name: defaultGroup, BlockWith: "null"}},
+		Log:    Log{Queries: LogNone},
 	}
 }
 

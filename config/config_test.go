@@ -203,6 +203,7 @@ url = ""
 			}
 		}},
 		{"metrics", "metrics.listen = \"127.0.0.1:9153\"", func(c *Config) { c.Metrics.Listen = "127.0.0.1:9153" }},
+		{"query log", "[log]\nqueries = \"blocked\"", func(c *Config) { c.Log.Queries = LogBlocked }},
 		{"metrics everywhere", "metrics.listen = \":9153\"", func(c *Config) { c.Metrics.Listen = ":9153" }},
 		{"metrics everywhere in IPv6", "metrics.listen = \"[::]:1\"", func(c *Config) { c.Metrics.Listen = "[::]:1" }},
 	} {

@@ -31,8 +31,8 @@ func TestParseErrors(t *testing.T) {
 		{"cashe = 1", []string{`1:1: unknown key "cashe"; did you mean "cache"?`}},
 		{"[Cache]\nx = 1", []string{`1:2: unknown key "Cache"; did you mean "cache"?`}},
 		{"\ufeff [ cashe.x ]", []string{`1:4: unknown key "cashe"; did you mean "cache"?`}},
-		{"colour = 1", []string{`1:1: unknown key "colour"; the keys are mode, state, tun, wireguard, dns, upstream, bootstrap, cache, local, list, group, test, metrics`}},
-		{strings.Repeat("cache", 30) + " = 1", []string{`1:1: unknown key "` + strings.Repeat("cache", 20) + `"…; the keys are mode, state, tun, wireguard, dns, upstream, bootstrap, cache, local, list, group, test, metrics`}},
+		{"colour = 1", []string{`1:1: unknown key "colour"; the keys are mode, state, tun, wireguard, dns, upstream, bootstrap, cache, local, list, group, test, metrics, log`}},
+		{strings.Repeat("cache", 30) + " = 1", []string{`1:1: unknown key "` + strings.Repeat("cache", 20) + `"…; the keys are mode, state, tun, wireguard, dns, upstream, bootstrap, cache, local, list, group, test, metrics, log`}},
 		{"[tun]\n \"adresses\" = []", []string{`2:2: unknown key "adresses" in [tun]; did you mean "addresses"?`}},
 		{"tun.mtu.x = 1", []string{`1:5: mtu must be a whole number of bytes, not a table`}},
 		{up + "server = []\nservers = [\"udp://192.0.2.1\"]", []string{`2:1: unknown key "server" in an upstream group; did you mean "servers"?`}},
@@ -78,6 +78,7 @@ func TestParseErrors(t *testing.T) {
 
 		// dns.
 		{"[dns]\nhijack = true", []string{`2:10: hijack = true is not supported in this version; set it to false, and let programs ask the virtual addresses`}},
+		{"[log]\nqueries = \"some\"", []string{`2:11: queries "some" is not known; use "none", "blocked" or "all"`}},
 		{"[dns]\nclient_subnet = \"yes\"", []string{`2:17: client_subnet "yes" is not known; use "strip" or "pass"`}},
 		{"[cache]\nsnapshot = \"x\"\nstale_for = \"0s\"", []string{`2:12: snapshot is of no use with stale_for = "0s": after a restart all of it is stale; remove one of them`}},
 		{"[dns]\nhijack = \"yes\"", []string{`2:10: hijack must be true or false, not a string`}},

@@ -103,6 +103,7 @@ func (d *decoder) file(root *node) {
 		field{"group", d.noValue},
 		field{"test", d.tests},
 		field{"metrics", d.metrics},
+		field{"log", d.log},
 	)
 	// Groups name lists, wherever those stand in the file.
 	d.groups(root.get("group"))

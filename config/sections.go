@@ -177,6 +177,14 @@ func (d *decoder) virtualAddresses(n *node) {
 	}
 }
 
+func (d *decoder) log(n *node) {
+	d.table(n, "[log]", field{"queries", func(n *node) {
+		if text, ok := d.choice(n, []string{LogNone, LogBlocked, LogAll}); ok {
+			d.conf.Log.Queries = text
+		}
+	}})
+}
+
 func (d *decoder) metrics(n *node) {
 	d.table(n, "[metrics]", field{"listen", d.listen})
 }

@@ -19,11 +19,13 @@ path = "names.txt"
 [[list]]
 name = "addresses"
 path = "addresses.txt"
+[log]
+queries = "blocked"
 `, map[string]string{
 		"names.txt":     "||tracker.example^\n@@||trusted.example^\n",
 		"addresses.txt": "203.0.113.0/24\n2001:db8:bad::/48\n",
 	})
-	h.up(config)
+	a := h.up(config)
 	questions := []expected{
 		{"metrics.tracker.example", "NOERROR", null, "15 (Blocked): (names:1 ||tracker.example^)"},
 		{"cloaked.example", "NOERROR", null, "15 (Blocked): (names:1 ||tracker.example^ for metrics.tracker.example)"},
@@ -39,6 +41,10 @@ path = "addresses.txt"
 	}
 	h.expect(questions...)
 	h.expect(questions...) // and once more, from the cache
+	a.await(&a.stderr, `msg=query client=\S+ name=cloaked.example type=A outcome=blocked rcode=NOERROR took=\S+ why="names:1 \|\|tracker.example\^ for metrics.tracker.example"`)
+	if text := a.stderr.String(); strings.Contains(text, "name=www.example") {
+		t.Errorf("a query that was not blocked is in the log:\n%s", text)
+	}
 
 	explained := h.run(tundns, "explain", "cloaked.example", "--config", config)
 	for _, says := range []string{"cloaked.example: blocked (null)", "hop CNAME metrics.tracker.example: block names:1 ||tracker.example^", "hop A 198.51.100.90: "} {

@@ -35,7 +35,11 @@ func (r *Resolver) observe(next Handler) Handler {
 			if v := a.Verdict; v != nil && v.Cause == policy.ByRule {
 				r.observer.Matched(v.Rule.List, v.Action.String())
 			}
-			r.observer.Response(a.Outcome.String(), a.Rcode(), time.Since(q.received))
+			took := time.Since(q.received)
+			r.observer.Response(a.Outcome.String(), a.Rcode(), took)
+			if r.log != nil {
+				r.log(q, a, took)
+			}
 		}()
 		return next.Resolve(ctx, q)
 	})

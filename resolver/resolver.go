@@ -57,6 +57,10 @@ type Options struct {
 	State    State
 	Cache    *cache.Messages // nil: a cache of the default size without stale answers
 	Observer Observer        // nil: nobody
+	// Log is told of every answer and how long it took from reading the query. It is
+	// called from many goroutines at once, must not block, and neither keeps nor
+	// changes what it is given. nil: nobody.
+	Log func(q *Query, a *Answer, took time.Duration)
 	// Version is the text of the answer to version.tundns CH TXT.
 	Version string
 }
@@ -66,6 +70,7 @@ type Resolver struct {
 	state    atomic.Pointer[State]
 	cache    *cache.Messages
 	observer Observer
+	log      func(q *Query, a *Answer, took time.Duration)
 	version  string
 	handler  Handler
 	flights  flights
@@ -83,7 +88,7 @@ func New(o Options) *Resolver {
 	if o.Observer == nil {
 		o.Observer = nobody{}
 	}
-	r := &Resolver{cache: o.Cache, observer: o.Observer, version: o.Version}
+	r := &Resolver{cache: o.Cache, observer: o.Observer, log: o.Log, version: o.Version}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.state.Store(&o.State)
 	r.handler = r.pipeline()

@@ -57,7 +57,7 @@ func busy() *Metrics {
 	m.Sample(func(emit Emit) {
 		for _, d := range all {
 			switch d {
-			case CacheMisses, CacheRefreshes, PolicyBytes, PolicyNames:
+			case CacheMisses, CacheRefreshes, PolicyBytes, PolicyNames, QueryLogDropped:
 				emit(d, 7)
 			case DatapathPackets:
 				emit(d, 7, "from_host", "passed")

@@ -45,6 +45,8 @@ var (
 	PolicyNames      = gauge("tundns_policy_names", "Different names that have a rule.")
 	PolicyPaused     = gauge("tundns_policy_paused", "1 while blocking is paused for a client group.", "group")
 
+	QueryLogDropped = counter("tundns_query_log_dropped_total", "Queries that were not logged because the log was written too slowly.")
+
 	UpstreamUp      = gauge("tundns_upstream_up", "1 while the upstream's circuit breaker is closed, 0 while it is open.", "upstream")
 	UpstreamLatency = gauge("tundns_upstream_latency_estimate_seconds", "The upstream's 95th percentile as estimated, after which the next one is asked too.", "upstream")
 
