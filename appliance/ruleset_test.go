@@ -115,19 +115,6 @@ func TestUnreadableListIsAnError(t *testing.T) {
 	}
 }
 
-// TestPipeIsAnError: nothing waits for somebody to write to a list.
-func TestPipeIsAnError(t *testing.T) {
-	dir := t.TempDir()
-	if err := mkfifo(filepath.Join(dir, "pipe")); err != nil {
-		t.Skip("no pipes that have a name here:", err)
-	}
-	for _, text := range []string{"[[list]]\nname = \"ads\"\npath = \"pipe\"\n", "[local]\nhosts = [\"pipe\"]\n"} {
-		if _, err := Check(t.Context(), parse(t, dir, text)); err == nil || !strings.Contains(err.Error(), "pipe: not a file") {
-			t.Errorf("%v", err)
-		}
-	}
-}
-
 func TestCAFile(t *testing.T) {
 	dir := write(t, "empty.pem", "nothing here")
 	for file, want := range map[string]string{filepath.Join(dir, "none.pem"): "no such file", filepath.Join(dir, "empty.pem"): "no PEM certificate"} {

@@ -104,6 +104,7 @@ type pausing struct {
 	pause func()
 }
 
+// Write pauses and passes b on.
 func (p pausing) Write(b []byte) (int, error) {
 	if p.pause != nil {
 		p.pause()

@@ -73,7 +73,7 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string, options uint8) {
 		if strings.Contains(line, "\n") {
-			t.Skip("several lines")
+			return // several lines
 		}
 		s := Source{Action: Action(options >> 7), ExactDomains: options>>6&1 != 0, AllowWide: options>>5&1 != 0}
 		for format := Hosts; format <= RPZ; format++ {

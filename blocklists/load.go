@@ -209,6 +209,7 @@ type input struct {
 	n     int64
 }
 
+// Read is for io.Reader. It fails once the context is done.
 func (i *input) Read(p []byte) (int, error) {
 	if err := i.ctx.Err(); err != nil {
 		return 0, err

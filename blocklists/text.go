@@ -140,6 +140,7 @@ type utf16Reader struct {
 	buf   [utf8.UTFMax]byte
 }
 
+// Read is for io.Reader: it gives UTF-8.
 func (u *utf16Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if len(u.rest) == 0 {

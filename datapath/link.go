@@ -63,23 +63,28 @@ func (l *link) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Error) {
 	return pkts.Len(), nil
 }
 
+// Attach is for stack.LinkEndpoint: packets go to d from now on, to nobody if it is nil.
 func (l *link) Attach(d stack.NetworkDispatcher) {
 	l.mu.Lock()
 	l.dispatcher = d
 	l.mu.Unlock()
 }
 
+// IsAttached is for stack.LinkEndpoint.
 func (l *link) IsAttached() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.dispatcher != nil
 }
 
+// MTU is for stack.LinkEndpoint, in bytes.
 func (l *link) MTU() uint32 { return l.mtu.Load() }
 
 // SetMTU does nothing: the device alone says what its MTU is.
 func (l *link) SetMTU(uint32) {}
 
+// Capabilities and what follows are for stack.LinkEndpoint: a TUN has neither link
+// addresses nor headers, and the filter ends the goroutines.
 func (l *link) Capabilities() stack.LinkEndpointCapabilities { return stack.CapabilityNone }
 func (l *link) MaxHeaderLength() uint16                      { return 0 }
 func (l *link) LinkAddress() tcpip.LinkAddress               { return "" }

@@ -199,6 +199,7 @@ type acceptor struct {
 	s *server
 }
 
+// Accept is for net.Listener.
 func (a acceptor) Accept() (net.Conn, error) {
 	for {
 		conn, err := a.AcceptTCP()

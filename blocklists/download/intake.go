@@ -29,6 +29,7 @@ func newIntake(ctx context.Context, body io.Reader, text draft, patience *time.T
 	return &intake{ctx: ctx, body: body, text: text, patience: patience, sum: sha256.New(), max: max}
 }
 
+// Read is for io.Reader: the body as it comes, which is kept on the way.
 func (in *intake) Read(p []byte) (int, error) {
 	if in.err != nil {
 		return 0, in.err

@@ -29,28 +29,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// raceDetector is whether it watches the tests.
-var raceDetector bool
-
-// The most memory that a process ever has while it builds a table, above what it
-// has before, is at most twice the table.
-func TestPeakMemory(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector takes memory of its own")
-	}
-	if testing.Short() {
-		t.Skip("builds a table of a million names: not with -short")
-	}
-	r := measurePeak(t, newWorkload(t, benchNames))
-	t.Logf("%d names: %.2f bytes a name, at the peak %.2f", r.names, float64(r.table)/float64(r.names), float64(r.peak)/float64(r.names))
-	if r.table > 12*r.names {
-		t.Errorf("the table takes %.2f bytes a name, want at most 12", float64(r.table)/float64(r.names))
-	}
-	if r.peak > 2*r.table {
-		t.Errorf("at the peak the process has %d bytes more than before, want at most twice the %d of the table", r.peak, r.table)
-	}
-}
-
 func BenchmarkPeak(b *testing.B) {
 	w := newWorkload(b, benchNames)
 	var r memory

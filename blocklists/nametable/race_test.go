@@ -1,5 +1,0 @@
-//go:build race
-
-package nametable
-
-func init() { raceDetector = true }
