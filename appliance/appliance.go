@@ -229,10 +229,10 @@ func (a *Appliance) Close() error {
 	a.closed.Do(func() {
 		a.cancel()
 		a.reload.Lock() // a reload under way ends soon; none comes after
-		defer a.reload.Unlock()
 		for i := len(a.closing) - 1; i >= 0; i-- {
 			a.closing[i]()
 		}
+		a.reload.Unlock() // one that was about to begin finds that all is closed
 		a.running.Wait()
 	})
 	return nil

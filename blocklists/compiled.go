@@ -54,7 +54,7 @@ func (l *Loader) Load(ctx context.Context, sources []Source) (*Set, []Report, er
 	var b builder
 	var pause func()
 	if l.Background {
-		pause = pauses()
+		pause = pauses(ctx)
 	}
 	b.names.Pause = pause
 	if l.File == "" {
@@ -87,11 +87,11 @@ const (
 )
 
 // pauses returns a function that is to be called often, and sleeps a little
-// whenever workTime is over.
-func pauses() func() {
+// whenever workTime is over. Once ctx is done nobody rests any more.
+func pauses(ctx context.Context) func() {
 	last := time.Now()
 	return func() {
-		if time.Since(last) >= workTime {
+		if time.Since(last) >= workTime && ctx.Err() == nil {
 			time.Sleep(restTime)
 			last = time.Now()
 		}
