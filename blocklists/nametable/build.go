@@ -39,7 +39,7 @@ const (
 // is empty afterwards, whether it fails or not.
 func (b *Builder) Build() (*Table, error) {
 	taken := *b
-	*b = Builder{}
+	*b = Builder{Pause: b.Pause}
 	if taken.rules == 0 {
 		return new(Table), nil
 	}

@@ -64,7 +64,7 @@ func (b *Builder) Add(name []byte, r Rule) error {
 		return fmt.Errorf("rule of kind %d: there is room for %d kinds", r.Kind, maxKinds)
 	}
 	if b.model == nil {
-		*b = Builder{model: loadModel(), keys: newKeys(), parts: make([]part, 1)}
+		*b = Builder{Pause: b.Pause, model: loadModel(), keys: newKeys(), parts: make([]part, 1)}
 	}
 	e := b.name.encoding()
 	begin(&e, name)
